@@ -1,0 +1,1 @@
+"""Everything that is proved from the outside, over real sockets."""

@@ -1,0 +1,1 @@
+"""Several processes, real servers, and what happens when they die."""

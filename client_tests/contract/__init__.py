@@ -1,0 +1,1 @@
+"""The contract as exported, and every operation through every transport."""

@@ -1,0 +1,118 @@
+"""The command line: `python -m server serve | migrate | token | export`."""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+
+MAX_EXIT_S = 8.0
+KEEPALIVE_S = 95
+"""Longer than Heroku's router keeps its connections (90 s), so that it never meets one that we just closed."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status (2: wrong arguments or settings)."""
+    options = _parser().parse_args(arguments)
+    from server.settings import SettingsError
+
+    try:
+        return int(options.run(options))
+    except SettingsError as error:
+        print(f"verihome: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m server", description="VeriHome Realtime")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="run the server (DEMO=1: with people and a key of its own)")
+    serve.set_defaults(run=_serve)
+    migrate = commands.add_parser("migrate", help="bring the database's tables up to date")
+    migrate.set_defaults(run=_migrate)
+    token = commands.add_parser("token", help="print an access token, for curl and wscat (needs JWT_SECRET or DEMO=1)")
+    token.add_argument("--user", required=True, help="user id")
+    token.add_argument("--name", help="display name")
+    token.add_argument("--ttl", type=int, default=3600, help="seconds until it expires (default 3600)")
+    token.set_defaults(run=_token)
+    export = commands.add_parser("export", help="print the contract as a document")
+    export.add_argument("document", choices=("openapi", "asyncapi", "jsonschema"))
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _serve(_options: argparse.Namespace) -> int:
+    import structlog
+    from aiohttp import web
+
+    from server.app import create_app
+    from server.logs import set_up_logs
+    from server.settings import load_settings
+    from server.storage.engine import migrate
+
+    settings = load_settings()
+    set_up_logs(settings.log_level)
+    if settings.demo:
+        migrate(settings.database_url)
+    app = create_app(settings)
+    log = structlog.get_logger()
+
+    async def announce(_app: web.Application) -> None:
+        shown = "localhost" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
+        log.info("serving", url=f"http://{shown}:{settings.port}", demo=settings.demo)
+
+    app.on_startup.append(announce)
+    web.run_app(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=None,
+        print=None,
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=MAX_EXIT_S,
+        backlog=4096,
+        loop=_event_loop(),
+    )
+    return 0
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # not there on Windows
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _migrate(_options: argparse.Namespace) -> int:
+    from server.settings import load_database_url
+    from server.storage.engine import migrate
+
+    migrate(load_database_url())
+    return 0
+
+
+def _token(options: argparse.Namespace) -> int:
+    from server.services.auth import issue_token
+    from server.settings import SettingsError, load_settings
+
+    settings = load_settings()
+    now_ms = time.time_ns() // 1_000_000
+    try:
+        token = issue_token(settings.tokens, user_id=options.user, name=options.name, ttl_s=options.ttl, now_ms=now_ms)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    print(token)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from server.contract import export
+
+    documents = {"openapi": export.openapi, "asyncapi": export.asyncapi, "jsonschema": export.json_schema}
+    print(json.dumps(documents[options.document](), indent=2, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""The composition root: everything is made here, once, by hand, and handed to what needs it."""
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from server.contract.errors import DRAINING_CLOSE_CODE
+from server.dispatch import Dispatcher
+from server.domain.errors import UnavailableError
+from server.realtime.hub import Hub
+from server.realtime.managers import LocalManager, RedisManager
+from server.realtime.presence import MemoryPresenceStore, RedisPresenceStore
+from server.realtime.publisher import Publisher
+from server.realtime.sio import RealtimeServer, create_server
+from server.routes.health import StateCollector
+from server.services import connections, presence, receipts, revocations
+from server.services.auth import TokenVerifier
+from server.services.connections import ConnectionService, Hello
+from server.services.kept_answers import KeptAnswers
+from server.services.messages import MessageService
+from server.services.notifications import NotificationService
+from server.services.people import PeopleService
+from server.services.ports import Clock
+from server.services.presence import PresenceService
+from server.services.receipts import ReceiptService
+from server.services.revocations import RevocationService
+from server.services.stats import StatsService
+from server.services.sync import SyncService
+from server.services.tasks import Tasks
+from server.services.threads import ThreadService
+from server.services.typing import TypingService
+from server.settings import Settings, redis_options
+from server.storage.database import Database
+from server.storage.engine import open_database
+
+
+def wall_clock() -> int:
+    """Return milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The parts of a running process."""
+
+    settings: Settings
+    database: Database
+    tasks: Tasks
+    hub: Hub
+    manager: LocalManager | RedisManager
+    sio: RealtimeServer
+    publisher: Publisher
+    presence: PresenceService
+    people: PeopleService
+    threads: ThreadService
+    messages: MessageService
+    receipts: ReceiptService
+    typing: TypingService
+    notifications: NotificationService
+    revocations: RevocationService
+    sync: SyncService
+    connections: ConnectionService
+    stats: StatsService
+    kept_answers: KeptAnswers
+    dispatcher: Dispatcher
+    registry: CollectorRegistry
+
+    async def start(self) -> None:
+        """Begin to listen to other processes and to look after connections."""
+        self.manager.on_control = self._on_control
+        self.manager.initialize()
+        self.sio.manager_initialized = True
+        await self.presence.tick()
+        with suppress(UnavailableError):  # the database is away: the poll below goes on trying
+            await self.revocations.poll()
+        self.tasks.every(connections.CHECK_EVERY_S, self.connections.check_all, "check connections")
+        self.tasks.every(revocations.POLL_S, self.revocations.poll, "poll revocations")
+        self.tasks.every(presence.TICK_S, self.presence.tick, "presence tick")
+        self.tasks.every(receipts.SWEEP_S, self.receipts.sweep, "sweep receipts")
+
+    async def drain(self) -> None:
+        """Let nobody in, and send all clients elsewhere."""
+        await self.connections.drain(DRAINING_CLOSE_CODE)
+        await self.sio.shutdown()
+
+    async def stop(self) -> None:
+        """Commit what is queued, and let go of everything."""
+        with suppress(UnavailableError):  # the shutdown goes on although the database may be away
+            await self.presence.close()
+        await self.tasks.close()
+        await self.manager.close()
+        await self.database.close()
+
+    def _on_control(self, event: str, payload: dict[str, Any]) -> None:
+        if event == "user_disconnected":
+            self.tasks.start(self.connections.end_connections_of(payload["user_id"]), "disconnect user")
+
+
+def build(settings: Settings, *, database: Database | None = None, now: Clock = wall_clock) -> Container:
+    """Make all parts of a process; `database` and `now` can be put in their place for tests and benchmarks."""
+    database = database or open_database(settings.database_url, sqlite_synchronous=settings.sqlite_synchronous)
+    tasks, hub, registry = Tasks(), Hub(), CollectorRegistry()
+    manager, store = _cluster(settings, hub)
+    sio = create_server(client_manager=manager)
+    sio.default_locale = settings.default_locale
+    publisher = Publisher(manager)
+
+    people = PeopleService(database, publisher, now, settings.directory)
+    presence_service = PresenceService(database, publisher, store, now, tasks, settings.presence_grace_s)
+    threads = ThreadService(database, publisher, presence_service, now, settings.thread_creation)
+    messages = MessageService(database, publisher, now, settings.max_message_chars)
+    receipt_service = ReceiptService(database, publisher, now, tasks)
+    typing = TypingService(database, publisher)
+    notifications = NotificationService(database, publisher, now)
+    revocation_service = RevocationService(database, now)
+    sync = SyncService(database)
+    connection_service = ConnectionService(
+        verifier=TokenVerifier(settings.tokens, now),
+        service_tokens=settings.service_tokens,
+        revocations=revocation_service,
+        people=people,
+        presence=presence_service,
+        typing=typing,
+        threads=threads,
+        publisher=publisher,
+        now=now,
+        hello=Hello(settings.heartbeat_interval_s, settings.reconnect_attempts),
+    )
+    stats = StatsService(connection_service, messages, presence_service, now)
+    registry.register(StateCollector(database, manager, publisher, stats))
+    handlers: Mapping[str, Callable[..., Awaitable[Any]]] = {
+        "ping": sync.ping,
+        "refresh_token": connection_service.refresh_token,
+        "sync": sync.sync,
+        "list_threads": threads.list_threads,
+        "get_thread": threads.get,
+        "create_thread": threads.create,
+        "open_thread": threads.open,
+        "list_people": people.list_people,
+        "get_history": messages.history,
+        "join_conversation": threads.join_conversation,
+        "leave_conversation": threads.leave_conversation,
+        "join": threads.join,
+        "leave": threads.leave,
+        "send_message": messages.send,
+        "post_message": messages.post,
+        "mark_as_read": receipt_service.mark_read,
+        "mark_messages_read": receipt_service.mark_messages_read,
+        "mark_delivered": receipt_service.mark_delivered,
+        "typing_start": typing.start,
+        "typing_stop": typing.stop,
+        "list_notifications": notifications.list_notifications,
+        "mark_notification_read": notifications.mark_read,
+        "mark_all_notifications_read": notifications.mark_all_read,
+        "clear_notification": notifications.clear,
+        "notify": notifications.notify,
+        "heartbeat": presence_service.heartbeat,
+        "get_presence": presence_service.get,
+        "put_user": people.put,
+        "revoke_tokens": revocation_service.revoke,
+        "disconnect_user": connection_service.disconnect_user,
+        "get_stats": stats.get,
+    }
+    return Container(
+        settings=settings,
+        database=database,
+        tasks=tasks,
+        hub=hub,
+        manager=manager,
+        sio=sio,
+        publisher=publisher,
+        presence=presence_service,
+        people=people,
+        threads=threads,
+        messages=messages,
+        receipts=receipt_service,
+        typing=typing,
+        notifications=notifications,
+        revocations=revocation_service,
+        sync=sync,
+        connections=connection_service,
+        stats=stats,
+        kept_answers=KeptAnswers(database, now),
+        dispatcher=Dispatcher(handlers, connection_service.check_token, registry),
+        registry=registry,
+    )
+
+
+def _cluster(
+    settings: Settings, hub: Hub
+) -> tuple[LocalManager | RedisManager, MemoryPresenceStore | RedisPresenceStore]:
+    url = settings.redis_url
+    if url is None:
+        return LocalManager(hub), MemoryPresenceStore()
+    options = redis_options(url)
+    return RedisManager(hub, url, options), RedisPresenceStore(Redis.from_url(url, **options), uuid.uuid4().hex)

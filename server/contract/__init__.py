@@ -1,0 +1,1 @@
+"""The wire contract as data: operations, events, errors, schemas, envelope. Nothing here does anything."""

@@ -1,0 +1,213 @@
+"""Marshmallow fields that take what JSON can mean and nothing else.
+
+The stock ones are generous: `String` takes bytes, U+0000 and lone surrogates (which PostgreSQL cannot store),
+`Integer` takes "1", `Boolean` takes "yes".
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from server.domain.ids import MAX_USER_ID_CHARS, is_numeric_user_id
+
+Messages = dict[str, str | list[Any] | dict[Any, Any]]
+"""As marshmallow declares `default_error_messages`."""
+
+MAX_INT = 2**53 - 1
+"""The largest integer that every JSON reader holds exactly."""
+
+
+class Text(fields.Field[str]):
+    """Text that any database can store: no U+0000, no lone surrogate; not blank unless `blank`."""
+
+    default_error_messages: Messages = {
+        "invalid": "Not a string.",
+        "nul": "U+0000 is not allowed.",
+        "surrogate": "A lone surrogate is not allowed.",
+        "blank": "Must not be blank.",
+        "long": "Longer than {max_chars} characters.",
+    }
+
+    def __init__(self, *, max_chars: int | None = None, blank: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_chars = max_chars
+        self.blank = blank
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        if "\x00" in value:
+            raise self.make_error("nul")
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise self.make_error("surrogate") from None
+        if not self.blank and not value.strip():
+            raise self.make_error("blank")
+        if self.max_chars is not None and len(value) > self.max_chars:
+            raise self.make_error("long", max_chars=self.max_chars)
+        return value
+
+
+class Id(Text):
+    """A thread, message or notification id: opaque text. An unknown one is `not_found`, not an invalid payload."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_chars=64, **kwargs)
+
+
+class UserId(Text):
+    """A user id: a JSON number or text in, a number out where it looks like one (`0|[1-9][0-9]{0,14}`)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_chars=MAX_USER_ID_CHARS, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+            if not is_numeric_user_id(value):
+                raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+    def _serialize(self, value: str | None, attr: str | None, obj: Any, **_: Any) -> int | str | None:
+        if value is None:
+            return None
+        return int(value) if is_numeric_user_id(value) else value
+
+
+class Int(fields.Field[int]):
+    """A JSON integer within bounds; neither text nor a boolean, nor a fraction."""
+
+    default_error_messages: Messages = {
+        "invalid": "Not an integer.",
+        "range": "Must be from {minimum} to {maximum}.",
+    }
+
+    def __init__(self, *, minimum: int = 0, maximum: int = MAX_INT, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.make_error("invalid")
+        if not self.minimum <= value <= self.maximum:
+            raise self.make_error("range", minimum=self.minimum, maximum=self.maximum)
+        return value
+
+
+class Flag(fields.Field[bool]):
+    """JSON true or false."""
+
+    default_error_messages: Messages = {"invalid": "Not a boolean."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+class Scalar(fields.Field[Any]):
+    """Any JSON scalar of at most 256 characters, given back as it came."""
+
+    default_error_messages: Messages = {"invalid": "Not a scalar of at most 256 characters."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
+        if not isinstance(value, str | int | float) or (isinstance(value, str) and len(value) > 256):  # noqa: PLR2004
+            raise self.make_error("invalid")
+        return value
+
+
+class Choice(Text):
+    """One of a few words."""
+
+    default_error_messages: Messages = {"choice": "Must be one of: {choices}."}
+
+    def __init__(self, *choices: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.choices = choices
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        word = super()._deserialize(value, attr, data, **kwargs)
+        if word not in self.choices:
+            raise self.make_error("choice", choices=", ".join(self.choices))
+        return word
+
+
+class Timestamp(fields.Field[int]):
+    """Milliseconds since the epoch inside, RFC 3339 UTC with `Z` on the wire."""
+
+    default_error_messages: Messages = {"invalid": "Not an RFC 3339 time with a zone."}
+
+    def _serialize(self, value: int | None, attr: str | None, obj: Any, **_: Any) -> str | None:
+        return None if value is None else rfc3339(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is None:
+                raise self.make_error("invalid")
+            return int(moment.timestamp() * 1000)
+        except (TypeError, ValueError, OverflowError):
+            raise self.make_error("invalid") from None
+
+
+class Link(Text):
+    """An address that is safe to open: http(s), or a path on the app's own site."""
+
+    default_error_messages: Messages = {"link": "Must be an http(s) URL or a path beginning with /."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_chars=2048, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        link = super()._deserialize(value, attr, data, **kwargs)
+        is_path = link.startswith("/") and not link.startswith(("//", "/\\"))
+        is_url = link.lower().startswith(("http://", "https://"))
+        if not (is_path or is_url) or any(ord(char) <= 0x20 or char == "\\" for char in link):  # noqa: PLR2004
+            raise self.make_error("link")
+        return link
+
+
+class Tuple(fields.List[Any]):
+    """A JSON list of bounded length, as a tuple without repetitions."""
+
+    default_error_messages: Messages = {"count": "Must have {minimum} to {maximum} items."}
+
+    def __init__(self, inner: fields.Field[Any], *, minimum: int = 1, maximum: int = 100, **kwargs: Any) -> None:
+        super().__init__(inner, **kwargs)
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, list) and not self.minimum <= len(value) <= self.maximum:
+            raise self.make_error("count", minimum=self.minimum, maximum=self.maximum)
+        return tuple(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
+
+
+class Revisions(fields.Field[Mapping[str, int]]):
+    """`{thread_id: rev}`, at most `maximum` of them."""
+
+    default_error_messages: Messages = {"invalid": "Not an object of at most {maximum} revisions by thread id."}
+
+    def __init__(self, *, maximum: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.maximum = maximum
+        self._id = Id()
+        self._rev = Int()
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Mapping[str, int]:
+        if not isinstance(value, dict) or len(value) > self.maximum:
+            raise self.make_error("invalid", maximum=self.maximum)
+        try:
+            return {str(self._id.deserialize(key)): int(self._rev.deserialize(rev) or 0) for key, rev in value.items()}
+        except ValidationError:
+            raise self.make_error("invalid", maximum=self.maximum) from None
+
+
+def rfc3339(ms: int) -> str:
+    """Write milliseconds since the epoch as `2025-01-01T12:00:00.000Z`."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -1,0 +1,1 @@
+"""What the product is about, free of any library: ids, models, commands, events, errors."""

@@ -1,0 +1,1 @@
+"""The Socket.IO namespaces: thin shells over the dispatcher."""

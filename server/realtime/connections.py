@@ -1,0 +1,147 @@
+"""Live connections, as services see them: one class for Socket.IO, one for the plain WebSocket routes."""
+
+import asyncio
+import uuid
+from abc import ABC, abstractmethod
+from typing import Any
+
+from aiohttp import web
+
+from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE
+from server.contract.events import render
+from server.contract.operations import THREADS
+from server.domain.events import ConnectionClosing, Event
+from server.realtime import json
+from server.realtime.hub import Hub
+from server.realtime.rooms import thread_room, typing_room, user_room
+from server.realtime.sio import RealtimeServer
+
+MAX_QUEUED_FRAMES = 1_000
+RECONNECT_AFTER_MS = 1_000
+
+
+class BaseConnection(ABC):
+    """What both kinds share: which rooms a connection hears."""
+
+    def __init__(self, connection_id: str, namespace: str, thread_id: str | None) -> None:
+        self.id = connection_id
+        self.namespace = namespace
+        self.thread_id = thread_id
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Fields that the connection implies in every operation."""
+        return {} if self.thread_id is None else {"thread_id": self.thread_id}
+
+    def send(self, event: Event) -> None:
+        """Tell something to this connection alone; never waits."""
+        self._send(*render(event))
+
+    def hear_user(self, user_id: str) -> None:
+        """Hear what concerns a user."""
+        self._move(user_room(user_id), enter=True)
+
+    def hear_thread(self, thread_id: str, *, hear: bool) -> None:
+        """Hear a thread, typing included, or no longer."""
+        self._move(thread_room(thread_id), enter=hear)
+
+    def hear_typing(self, thread_id: str, *, hear: bool) -> None:
+        """Hear who is typing in a thread, or no longer."""
+        room = thread_room(thread_id) if self.namespace == THREADS else typing_room(thread_id)
+        self._move(room, enter=hear)
+
+    async def end(self, code: str, close_code: int, *, retryable: bool) -> None:
+        """Say why, then close the transport with a close code."""
+        reconnect_after_ms = RECONNECT_AFTER_MS if retryable else None
+        self.send(ConnectionClosing(code, retryable, reconnect_after_ms))
+        await self._close(code, close_code)
+
+    @abstractmethod
+    def _send(self, name: str, payload: dict[str, Any]) -> None: ...
+
+    @abstractmethod
+    def _move(self, room: str, *, enter: bool) -> None: ...
+
+    @abstractmethod
+    async def _close(self, code: str, close_code: int) -> None: ...
+
+
+class SocketConnection(BaseConnection):
+    """One namespace of a Socket.IO client; its id is the namespace's `sid`."""
+
+    def __init__(self, server: RealtimeServer, sid: str, namespace: str, thread_id: str | None) -> None:
+        super().__init__(sid, namespace, thread_id)
+        self._server = server
+
+    @property
+    def engine_sid(self) -> str | None:
+        """The Engine.IO session, shared with the client's other namespaces; None once it is gone."""
+        return self._server.engine_sid_of(self.id, self.namespace)
+
+    def _send(self, name: str, payload: dict[str, Any]) -> None:
+        self._server.send_now(self.id, self.namespace, name, payload)
+
+    def _move(self, room: str, *, enter: bool) -> None:
+        self._server.move(self.id, self.namespace, room, enter=enter)
+
+    async def _close(self, code: str, close_code: int) -> None:
+        if code == "revoked":
+            # The one end after which the client shall not come back by itself.
+            self._server.send_disconnect(self.id, self.namespace)
+        engine_sid = self.engine_sid
+        if engine_sid is not None:
+            await self._server.close_transport(engine_sid, close_code)
+
+
+class PlainConnection(BaseConnection):
+    """A client of one of the plain routes. Frames leave in order through a bounded queue and one writing task."""
+
+    def __init__(self, hub: Hub, websocket: web.WebSocketResponse, namespace: str, thread_id: str | None) -> None:
+        super().__init__(uuid.uuid4().hex, namespace, thread_id)
+        self._hub = hub
+        self._websocket = websocket
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue(MAX_QUEUED_FRAMES)
+        self._close_code = 1000
+        self._writer = asyncio.create_task(self._write_all(), name="plain websocket writer")
+
+    def write(self, text: str) -> None:
+        """Queue a text frame; a client that reads too slowly is dropped with its own close code."""
+        try:
+            self._queue.put_nowait(text)
+        except asyncio.QueueFull:
+            self._close_code = SLOW_CONSUMER_CLOSE_CODE
+            self._hub.leave_all(self)
+            self._writer.cancel()
+
+    async def finish(self, close_code: int | None = None) -> None:
+        """Send what is queued, close, and leave all rooms."""
+        self._hub.leave_all(self)
+        if close_code is not None:
+            self._close_code = close_code
+        if not self._writer.done():
+            try:
+                self._queue.put_nowait(None)
+            except asyncio.QueueFull:
+                self._writer.cancel()
+        await asyncio.gather(self._writer, return_exceptions=True)
+
+    def _send(self, name: str, payload: dict[str, Any]) -> None:
+        self.write(json.dumps({"type": name, **payload}))
+
+    def _move(self, room: str, *, enter: bool) -> None:
+        if enter:
+            self._hub.enter(self, self.namespace, room)
+        else:
+            self._hub.leave(self, self.namespace, room)
+
+    async def _close(self, _code: str, close_code: int) -> None:
+        await self.finish(close_code)
+
+    async def _write_all(self) -> None:
+        try:
+            while (text := await self._queue.get()) is not None:
+                await self._websocket.send_str(text)
+        except (ConnectionError, RuntimeError):
+            pass  # the client is gone; the reader notices too
+        finally:
+            await self._websocket.close(code=self._close_code)

@@ -1,0 +1,167 @@
+"""Where processes tell each other who is connected to them: in memory for one process, in Redis for several.
+
+In Redis each user has a hash `process -> state`, and each process a set of its users and a place in a sorted set that
+it renews every few seconds. Whoever finds a place that was not renewed removes that process and everything it said, so
+the users of a killed process go offline although it could not say so.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from server.domain.models import PresenceChange, PresenceState
+
+PREFIX = "verihome:presence"
+ALIVE_S = 15.0
+"""A process that did not say so for this long is dead."""
+
+States = Mapping[str, PresenceState]
+
+
+class MemoryPresenceStore:
+    """Presence of a process on its own."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, PresenceState] = {}
+
+    async def set(self, states: States) -> dict[str, PresenceChange]:
+        """Record the states of users, and return how they changed."""
+        return {user_id: PresenceChange(self._put(user_id, state), state) for user_id, state in states.items()}
+
+    async def get(self, user_ids: Iterable[str]) -> dict[str, PresenceState]:
+        """Return the states of users."""
+        return {user_id: self._states.get(user_id, "offline") for user_id in user_ids}
+
+    async def tick(self) -> dict[str, PresenceChange]:
+        """Nobody else, nothing to notice."""
+        return {}
+
+    async def close(self) -> None:
+        """Forget all."""
+        self._states.clear()
+
+    def mine(self) -> dict[str, PresenceState]:
+        """Return all users who are not offline."""
+        return dict(self._states)
+
+    def _put(self, user_id: str, state: PresenceState) -> PresenceState:
+        before = self._states.pop(user_id, "offline")
+        if state != "offline":
+            self._states[user_id] = state
+        return before
+
+
+class RedisPresenceStore:
+    """Presence over several processes. While Redis is away this process's own connections are what it knows."""
+
+    def __init__(self, redis: Redis, process_id: str) -> None:
+        self._redis = redis
+        self._process_id = process_id
+        self._mine = MemoryPresenceStore()
+        self._trouble_at: float | None = None
+
+    async def set(self, states: States) -> dict[str, PresenceChange]:
+        """Record the states of users on this process, and return how they changed over all."""
+        here = await self._mine.set(states)
+        try:
+            return await self._put(self._process_id, states)
+        except (RedisError, OSError, TimeoutError):
+            self._trouble_at = time.monotonic()
+            return here
+
+    async def get(self, user_ids: Iterable[str]) -> dict[str, PresenceState]:
+        """Return the states of users over all processes."""
+        user_ids = tuple(user_ids)
+        if not user_ids:
+            return {}
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for user_id in user_ids:
+                pipeline.hvals(_user_key(user_id))
+            return dict(zip(user_ids, map(_sum, await pipeline.execute()), strict=True))
+        except (RedisError, OSError, TimeoutError):
+            self._trouble_at = time.monotonic()
+            return await self._mine.get(user_ids)
+
+    async def tick(self) -> dict[str, PresenceChange]:
+        """Renew this process's place, and remove processes that did not renew theirs."""
+        try:
+            now = float((await self._redis.time())[0])
+            is_new = await self._redis.zadd(f"{PREFIX}:processes", {self._process_id: now + ALIVE_S})
+            changes = await self._put(self._process_id, self._mine.mine()) if is_new else {}
+            if self._may_bury():
+                changes |= await self._bury_dead(now)
+        except (RedisError, OSError, TimeoutError):
+            self._trouble_at = time.monotonic()
+            return {}
+        else:
+            return changes
+
+    async def close(self) -> None:
+        """Withdraw all that this process said."""
+        try:
+            await self._remove(self._process_id)
+        except (RedisError, OSError, TimeoutError):
+            pass
+        finally:
+            await self._redis.aclose()
+
+    def _may_bury(self) -> bool:
+        """After an outage nobody's place is fresh: give all the time to renew."""
+        if self._trouble_at is not None and time.monotonic() - self._trouble_at < ALIVE_S:
+            return False
+        self._trouble_at = None
+        return True
+
+    async def _bury_dead(self, now: float) -> dict[str, PresenceChange]:
+        changes: dict[str, PresenceChange] = {}
+        dead: list[bytes] = await self._redis.zrangebyscore(f"{PREFIX}:processes", "-inf", now)  # type: ignore[assignment]
+        for name in dead:
+            changes |= await self._remove(name.decode())
+        return changes
+
+    async def _remove(self, process_id: str) -> dict[str, PresenceChange]:
+        if not await self._redis.zrem(f"{PREFIX}:processes", process_id):
+            return {}  # another process was faster
+        members: set[bytes] = await self._redis.smembers(_process_key(process_id))  # type: ignore[assignment]
+        user_ids = [name.decode() for name in members]
+        changes = await self._put(process_id, dict.fromkeys(user_ids, "offline"))
+        await self._redis.delete(_process_key(process_id))
+        return changes
+
+    async def _put(self, process_id: str, states: States) -> dict[str, PresenceChange]:
+        if not states:
+            return {}
+        # One transaction: what was read before and after is what this very change did.
+        pipeline = self._redis.pipeline(transaction=True)
+        for user_id, state in states.items():
+            pipeline.hvals(_user_key(user_id))
+            if state == "offline":
+                pipeline.hdel(_user_key(user_id), process_id)
+                pipeline.srem(_process_key(process_id), user_id)
+            else:
+                pipeline.hset(_user_key(user_id), process_id, state)
+                pipeline.sadd(_process_key(process_id), user_id)
+            pipeline.hvals(_user_key(user_id))
+        answers = await pipeline.execute()
+        return {
+            user_id: PresenceChange(_sum(answers[4 * index]), _sum(answers[4 * index + 3]))
+            for index, user_id in enumerate(states)
+        }
+
+
+def _user_key(user_id: str) -> str:
+    return f"{PREFIX}:user:{user_id}"
+
+
+def _process_key(process_id: str) -> str:
+    return f"{PREFIX}:process:{process_id}"
+
+
+def _sum(states: Iterable[bytes]) -> PresenceState:
+    found = set(states)
+    if b"online" in found:
+        return "online"
+    return "away" if found else "offline"

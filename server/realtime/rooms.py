@@ -1,0 +1,54 @@
+"""The only place where rooms are named, and where it is decided who hears an event.
+
+Thread events go to the rooms of the participants' users on `/messaging`, resolved when the event is published, and to
+the thread's room on `/threads` (ADR 0003).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from server.contract.operations import MESSAGING, NOTIFICATIONS, PRESENCE, THREADS
+from server.domain import events
+from server.domain.events import Event
+
+Route = tuple[str, Sequence[str]]
+"""A namespace and rooms in it; a connection that is in several of the rooms hears the event once."""
+
+
+def user_room(user_id: str) -> str:
+    """Everything that concerns a user; every connection is in its own."""
+    return f"user:{user_id}"
+
+
+def thread_room(thread_id: str) -> str:
+    """A thread, on `/threads`."""
+    return f"thread:{thread_id}"
+
+
+def typing_room(thread_id: str) -> str:
+    """Who is typing in a thread, on `/messaging`."""
+    return f"typing:{thread_id}"
+
+
+def routes(event: Event) -> list[Route]:  # noqa: PLR0911 - a table, one line an event
+    """Return where an event is heard."""
+    match event:
+        case events.MessagesRead(private=True) | events.MessagesDelivered(private=True):
+            return [(MESSAGING, _user_rooms(event.audience)), (THREADS, _user_rooms(event.audience))]
+        case events.MessageSent() | events.MessagesRead() | events.MessagesDelivered():
+            return [(MESSAGING, _user_rooms(event.audience)), (THREADS, [thread_room(event.thread_id)])]
+        case events.TypingChanged():
+            return [(MESSAGING, [typing_room(event.thread_id)]), (THREADS, [thread_room(event.thread_id)])]
+        case events.ThreadCreated() | events.UserUpdated():
+            return [(MESSAGING, _user_rooms(event.audience))]
+        case events.PresenceChanged():
+            return [(PRESENCE, _user_rooms(event.audience))]
+        case events.NotificationCreated():
+            return [(NOTIFICATIONS, [user_room(event.notification.user_id)])]
+        case events.NotificationUpdated():
+            return [(NOTIFICATIONS, [user_room(event.user_id)])]
+        case _:
+            raise TypeError(type(event))
+
+
+def _user_rooms(user_ids: Iterable[str]) -> list[str]:
+    return [user_room(user_id) for user_id in user_ids]

@@ -1,0 +1,1 @@
+"""What is answered over HTTP: the API, the plain WebSocket routes, health, and the documentation."""

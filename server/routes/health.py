@@ -1,0 +1,97 @@
+"""Is it alive, is it ready, how is it doing."""
+
+from collections.abc import Callable, Iterator
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from server.dispatch import Dispatcher
+from server.domain.errors import ForbiddenError, UnavailableError
+from server.realtime.managers import LocalManager, RedisManager
+from server.realtime.publisher import Publisher
+from server.routes.credentials import bearer_token
+from server.routes.rest import is_loopback, respond
+from server.services.actor import Locale
+from server.services.auth import ServiceTokens
+from server.services.connections import ConnectionService
+from server.services.stats import StatsService
+from server.storage.database import Database
+
+
+class HealthRoutes:
+    """`/healthz`, `/readyz` and `/metrics`."""
+
+    def __init__(
+        self,
+        database: Database,
+        manager: LocalManager | RedisManager,
+        connections: ConnectionService,
+        dispatcher: Dispatcher,
+        service_tokens: ServiceTokens,
+        registry: CollectorRegistry,
+        default_locale: Locale,
+    ) -> None:
+        self._database = database
+        self._manager = manager
+        self._connections = connections
+        self._dispatcher = dispatcher
+        self._service_tokens = service_tokens
+        self._registry = registry
+        self._default_locale = default_locale
+
+    def add_to(self, app: web.Application) -> None:
+        """Mount the routes."""
+        app.router.add_get("/healthz", self._alive)
+        app.router.add_get("/readyz", self._ready)
+        app.router.add_get("/metrics", self._metrics)
+
+    async def _alive(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        try:
+            await self._database.ping()
+            database = "ok"
+        except UnavailableError:
+            database = "away"
+        draining = self._connections.draining
+        status = 200 if database == "ok" and not draining else 503
+        parts = {"database": database, "redis": self._manager.cluster_state, "draining": draining}
+        return web.json_response({"status": "ready" if status == 200 else "not ready", **parts}, status=status)  # noqa: PLR2004
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        token = bearer_token(request)
+        if not (is_loopback(request) if token is None else self._service_tokens.matches(token)):
+            return respond(self._dispatcher.refuse(ForbiddenError(), self._default_locale, "metrics"))
+        body = generate_latest(self._registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+class StateCollector(Collector):
+    """Reads, when scraped, what the parts of the process count anyway."""
+
+    def __init__(
+        self, database: Database, manager: LocalManager | RedisManager, publisher: Publisher, stats: StatsService
+    ) -> None:
+        self._gauges: dict[str, tuple[str, Callable[[], float]]] = {
+            "verihome_connections": ("Open connections.", lambda: stats.read().active_connections),
+            "verihome_online_users": ("Users with a connection here.", lambda: stats.read().online_users),
+            "verihome_write_queue_depth": ("Writes that wait to be committed.", lambda: database.writer.depth),
+            "verihome_redis_up": ("1 while joined to Redis.", lambda: float(manager.cluster_state == "ok")),
+        }
+        self._counters: dict[str, tuple[str, Callable[[], float]]] = {
+            "verihome_messages": ("Messages stored.", lambda: stats.read().total_messages_sent),
+            "verihome_deliveries": ("Events handed to connections.", lambda: manager.deliveries),
+            "verihome_write_batches": ("Batches of writes committed.", lambda: database.writer.batches),
+            "verihome_writes": ("Writes committed.", lambda: database.writer.works),
+            "verihome_publish_failures": ("Events that could not be told.", lambda: publisher.failures),
+        }
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        for name, (text, read) in self._gauges.items():
+            yield GaugeMetricFamily(name, text, value=read())
+        for name, (text, read) in self._counters.items():
+            yield CounterMetricFamily(name, text, value=read())

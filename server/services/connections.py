@@ -1,0 +1,234 @@
+"""The life of a connection: who it is, how long it may stay, and what its coming and going means to others.
+
+The same for Socket.IO and the plain WebSocket routes: each opens a `Connection` here, and closes it when it is gone.
+"""
+
+from dataclasses import dataclass, replace
+
+from server.contract.errors import row_of
+from server.domain.commands import DisconnectUser, RefreshToken, ThreadCommand
+from server.domain.errors import (
+    ForbiddenError,
+    RealtimeError,
+    RevokedError,
+    TokenExpiredError,
+    UnavailableError,
+)
+from server.domain.events import ConnectionEstablished, TokenExpiring, UserDisconnected
+from server.domain.results import Done, TokenAccepted
+from server.services.actor import Actor, Locale
+from server.services.auth import Claims, ServiceTokens, TokenVerifier
+from server.services.people import PeopleService
+from server.services.ports import Clock, Connection, Publisher
+from server.services.presence import PresenceService
+from server.services.revocations import RevocationService
+from server.services.threads import ThreadService
+from server.services.typing import TypingService
+
+CHECK_EVERY_S = 1.0
+EXPIRY_LEEWAY_MS = 30_000
+EXPIRY_WARNING_MS = 60_000
+
+_GREETINGS = {"es": "Conexión WebSocket establecida", "en": "WebSocket connection established"}
+
+
+@dataclass(slots=True)
+class _Open:
+    connection: Connection
+    actor: Actor
+    warned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What every connection is told first."""
+
+    heartbeat_interval_s: int
+    reconnect_attempts: int
+
+
+class ConnectionService:
+    """All connections of this process."""
+
+    def __init__(  # noqa: PLR0913 - this is where everything about a connection meets
+        self,
+        *,
+        verifier: TokenVerifier,
+        service_tokens: ServiceTokens,
+        revocations: RevocationService,
+        people: PeopleService,
+        presence: PresenceService,
+        typing: TypingService,
+        threads: ThreadService,
+        publisher: Publisher,
+        now: Clock,
+        hello: Hello,
+    ) -> None:
+        self._verifier = verifier
+        self._service_tokens = service_tokens
+        self._revocations = revocations
+        self._people = people
+        self._presence = presence
+        self._typing = typing
+        self._threads = threads
+        self._publisher = publisher
+        self._now = now
+        self._hello = hello
+        self._open: dict[str, _Open] = {}
+        self._draining = False
+
+    @property
+    def count(self) -> int:
+        """How many connections are open."""
+        return len(self._open)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the process is shutting down."""
+        return self._draining
+
+    async def authenticate(self, token: object, locale: Locale, connection: Connection | None = None) -> Actor:
+        """Return the user of a token; they exist from now on.
+
+        Raises:
+            UnauthenticatedError, TokenExpiredError, RevokedError: the token is not to be trusted (any more).
+            UnavailableError: the keys or the database cannot be reached.
+        """
+        claims = await self._verifier.verify(token)
+        self._revocations.check(claims)
+        await self._people.ensure(claims)
+        return Actor("user", claims.user_id, locale, claims, connection)
+
+    async def authenticate_request(self, token: str | None, locale: Locale) -> Actor:
+        """Return the user or the service of an HTTP request's bearer token. Raises what `authenticate` raises."""
+        if token is not None and self._service_tokens.matches(token):
+            return Actor("service", "", locale)
+        return await self.authenticate(token, locale)
+
+    async def open(self, connection: Connection, token: object, locale: Locale) -> Actor:
+        """Let a connection in.
+
+        Raises:
+            UnauthenticatedError, TokenExpiredError, RevokedError: the token is not to be trusted.
+            NotFoundError: the user is not in the connection's thread.
+            UnavailableError: the server is shutting down, or something it needs is away.
+        """
+        if self._draining:
+            raise UnavailableError
+        actor = await self.authenticate(token, locale, connection)
+        if connection.thread_id is not None:
+            await self._threads.get(actor, ThreadCommand(connection.thread_id))
+        # A revocation, or the shutdown, may have come while the database was asked.
+        self._revocations.check(claims_of(actor))
+        if self._draining:
+            raise UnavailableError
+        self._open[connection.id] = _Open(connection, actor)
+        return actor
+
+    def welcome(self, connection: Connection) -> None:
+        """Send the first event and begin to hear; the transport calls it once the client can hear it."""
+        opened = self._open.get(connection.id)
+        if opened is None:
+            return
+        user_id = opened.actor.user_id
+        connection.send(
+            ConnectionEstablished(
+                message=_GREETINGS[opened.actor.locale],
+                user_id=user_id,
+                session_id=connection.id,
+                server_time=self._now(),
+                heartbeat_interval_s=self._hello.heartbeat_interval_s,
+                reconnect_attempts=self._hello.reconnect_attempts,
+            )
+        )
+        connection.hear_user(user_id)
+        if connection.thread_id is not None:
+            connection.hear_thread(connection.thread_id, hear=True)
+        self._presence.connected(user_id, connection)
+
+    async def greet(self, connection: Connection) -> None:
+        """Tell a presence connection who is online."""
+        opened = self._open.get(connection.id)
+        if opened is not None:
+            await self._presence.greet(opened.actor.user_id, connection)
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone, however."""
+        opened = self._open.pop(connection.id, None)
+        if opened is not None:
+            self._typing.disconnected(connection)
+            self._presence.disconnected(opened.actor.user_id, connection)
+
+    def actor_of(self, connection: Connection) -> Actor | None:
+        """Return whom a connection belongs to; None once it is gone."""
+        opened = self._open.get(connection.id)
+        return opened.actor if opened else None
+
+    def check_token(self, actor: Actor) -> None:
+        """Refuse an operation on a token that ended while the connection is still there.
+
+        Raises:
+            TokenExpiredError, RevokedError: it has.
+        """
+        if actor.claims is not None:
+            if actor.claims.expires_at + EXPIRY_LEEWAY_MS <= self._now():
+                raise TokenExpiredError
+            self._revocations.check(actor.claims)
+
+    async def refresh_token(self, actor: Actor, command: RefreshToken) -> TokenAccepted:
+        """Go on with a newer token of the same user, in place.
+
+        Raises:
+            UnauthenticatedError, TokenExpiredError, RevokedError: the new token is not to be trusted.
+            ForbiddenError: it is another user's.
+        """
+        assert actor.connection is not None  # noqa: S101 - offered on connections only
+        fresh = await self.authenticate(command.token, actor.locale, actor.connection)
+        if fresh.user_id != actor.user_id:
+            raise ForbiddenError
+        opened = self._open.get(actor.connection.id)
+        if opened is not None:
+            opened.actor = replace(opened.actor, claims=fresh.claims)
+            opened.warned = False
+        return TokenAccepted(claims_of(fresh).expires_at)
+
+    async def disconnect_user(self, _actor: Actor, command: DisconnectUser) -> Done:
+        """Close a user's connections on all processes."""
+        self._publisher.publish(UserDisconnected(command.user_id))
+        return Done()
+
+    async def end_connections_of(self, user_id: str) -> None:
+        """Close a user's connections to this process."""
+        for opened in [opened for opened in self._open.values() if opened.actor.user_id == user_id]:
+            await self._end(opened, RevokedError())
+
+    async def check_all(self) -> None:
+        """Warn connections whose token ends soon, and end those whose token has ended."""
+        now = self._now()
+        for opened in list(self._open.values()):
+            claims = claims_of(opened.actor)
+            try:
+                self.check_token(opened.actor)
+            except RealtimeError as error:
+                await self._end(opened, error)
+                continue
+            if not opened.warned and claims.expires_at - EXPIRY_WARNING_MS <= now:
+                opened.warned = True
+                opened.connection.send(TokenExpiring(claims.expires_at))
+
+    async def drain(self, close_code: int) -> None:
+        """Let nobody in any more, and end all connections so that clients come back elsewhere."""
+        self._draining = True
+        for opened in list(self._open.values()):
+            await opened.connection.end("draining", close_code, retryable=True)
+
+    async def _end(self, opened: _Open, error: RealtimeError) -> None:
+        row = row_of(error)
+        await opened.connection.end(row.code, row.close_code, retryable=row.retryable)
+        self.closed(opened.connection)
+
+
+def claims_of(actor: Actor) -> Claims:
+    """Return the claims of a user's token."""
+    assert actor.claims is not None  # noqa: S101 - a user always comes with a token
+    return actor.claims

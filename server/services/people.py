@@ -1,0 +1,63 @@
+"""People: their names, and who may write to whom."""
+
+from typing import Literal
+
+from server.domain.commands import ListPeople, PutUser
+from server.domain.events import UserUpdated
+from server.domain.models import User
+from server.domain.results import PeoplePage
+from server.services.actor import Actor
+from server.services.auth import Claims
+from server.services.ports import Clock, Publisher
+from server.storage.database import Database
+from server.storage.unit_of_work import UnitOfWork
+
+Directory = Literal["shared", "all"]
+
+MAX_KNOWN = 50_000
+
+
+class PeopleService:
+    """Creates and names people."""
+
+    def __init__(self, database: Database, publisher: Publisher, now: Clock, directory: Directory) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._now = now
+        self._directory = directory
+        # Who was ensured with which name already: spares a write for each connection and request.
+        self._known: dict[str, str | None] = {}
+
+    async def ensure(self, claims: Claims) -> None:
+        """Create the person of a token if they are new, and follow a changed `name` claim."""
+        if self._known.get(claims.user_id, "") == claims.name:
+            return
+        now = self._now()
+        user, renamed = await self._database.write(lambda work: work.users.ensure(claims.user_id, claims.name, now))
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        self._known[claims.user_id] = claims.name
+        if renamed:
+            await self._tell(user)
+
+    async def put(self, _actor: Actor, command: PutUser) -> User:
+        """Create or rename a person."""
+        wanted = User(command.user_id, command.display_name, command.avatar_url, command.locale)
+        now = self._now()
+        user, changed = await self._database.write(lambda work: work.users.put(wanted, now))
+        if changed:
+            await self._tell(user)
+        return user
+
+    async def list_people(self, actor: Actor, command: ListPeople) -> PeoplePage:
+        """Return a page of people: those with whom the actor shares a thread, or everyone."""
+        everyone = self._directory == "all"
+
+        def job(work: UnitOfWork) -> PeoplePage:
+            return work.users.page(actor.user_id, command.query, command.cursor, command.limit, everyone=everyone)
+
+        return await self._database.read(job)
+
+    async def _tell(self, user: User) -> None:
+        contacts = await self._database.read(lambda work: work.threads.contacts(user.id))
+        self._publisher.publish(UserUpdated(user, (*contacts, user.id)))

@@ -1,0 +1,82 @@
+"""What services need of the world, as Protocols; `realtime/` and `bootstrap.py` provide it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from server.domain.events import Event
+from server.domain.models import PresenceChange, PresenceState
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def __call__(self) -> int:
+        """Return milliseconds since the epoch."""
+        ...
+
+
+class Connection(Protocol):
+    """One live connection to one namespace, over Socket.IO or a plain WebSocket."""
+
+    @property
+    def id(self) -> str:
+        """Unique over all processes."""
+        ...
+
+    @property
+    def namespace(self) -> str:
+        """Which of the four it belongs to."""
+        ...
+
+    @property
+    def thread_id(self) -> str | None:
+        """The thread that the connection was opened for, if any."""
+        ...
+
+    def send(self, event: Event) -> None:
+        """Tell something to this connection alone."""
+        ...
+
+    def hear_user(self, user_id: str) -> None:
+        """Hear what concerns a user."""
+        ...
+
+    def hear_thread(self, thread_id: str, *, hear: bool) -> None:
+        """Hear a thread, or no longer."""
+        ...
+
+    def hear_typing(self, thread_id: str, *, hear: bool) -> None:
+        """Hear who is typing in a thread, or no longer."""
+        ...
+
+    async def end(self, code: str, close_code: int, *, retryable: bool) -> None:
+        """Say why, then close the transport with a close code."""
+        ...
+
+
+class Publisher(Protocol):
+    """Tells events to those who may hear them, on all processes; never fails and never waits."""
+
+    def publish(self, event: Event, *, skip: Connection | None = None) -> None:
+        """Send an event to its audience, except to one connection."""
+        ...
+
+
+class PresenceStore(Protocol):
+    """Where processes tell each other who is connected to them."""
+
+    async def set(self, states: Mapping[str, PresenceState]) -> dict[str, PresenceChange]:
+        """Record the state of users on this process, and return their states over all processes."""
+        ...
+
+    async def get(self, user_ids: Iterable[str]) -> dict[str, PresenceState]:
+        """Return the states of users over all processes."""
+        ...
+
+    async def tick(self) -> dict[str, PresenceChange]:
+        """Say that this process is alive, and return what changed because others are not."""
+        ...
+
+    async def close(self) -> None:
+        """Withdraw all that this process said."""
+        ...

@@ -1,0 +1,198 @@
+"""Settings: the environment, read once into a frozen dataclass. Nothing below reads configuration by itself."""
+
+import ipaddress
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs import Env, EnvError
+
+from server.services.actor import Locale
+from server.services.auth import ServiceTokens, TokenConfig
+from server.services.people import Directory
+from server.services.threads import ThreadCreation
+from server.storage.engine import is_postgres, is_sqlite
+
+VAR = Path("var")
+DEFAULT_DATABASE_URL = f"sqlite:///{VAR}/verihome.db"
+DEFAULT_REDIS_DATABASE = 4
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class SettingsError(Exception):
+    """The environment is not one that the server can run in; the text says which variable and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be configured; README.md has the table of what each means."""
+
+    host: str
+    port: int
+    database_url: str
+    sqlite_synchronous: str
+    redis_url: str | None
+    tokens: TokenConfig
+    service_tokens: ServiceTokens
+    allowed_origins: frozenset[str]
+    trusted_proxies: tuple[Network, ...]
+    default_locale: Locale
+    max_message_chars: int
+    websocket_enabled: bool
+    heartbeat_interval_s: int
+    reconnect_attempts: int
+    presence_grace_s: float
+    thread_creation: ThreadCreation
+    directory: Directory
+    log_level: str
+    demo: bool
+
+
+def load_settings(environment: dict[str, str] | None = None) -> Settings:
+    """Read the settings from the environment (or, in tests, from a mapping).
+
+    Raises:
+        SettingsError: a variable is missing or wrong.
+    """
+    env = _MappingEnv(environment) if environment is not None else Env()
+    try:
+        return _load(env)
+    except (EnvError, ValueError) as error:
+        raise SettingsError(str(error)) from None
+
+
+def load_database_url() -> str:
+    """Read `DATABASE_URL` alone: migrating needs no keys.
+
+    Raises:
+        SettingsError: it is neither SQLite's nor PostgreSQL's.
+    """
+    try:
+        return _database_url(Env().str("DATABASE_URL", "") or DEFAULT_DATABASE_URL)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+class _MappingEnv(Env):
+    """An environment of its own, so that tests need not touch the process's."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        super().__init__()
+        self._values = values
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        return self._values.get(env_key, default)
+
+
+def _load(env: Env) -> Settings:
+    demo = env.bool("DEMO", False)
+    return Settings(
+        host=env.str("HOST", "0.0.0.0"),  # noqa: S104 - a server is there to be reached
+        port=_ranged(env.int, "PORT", 8000, 0, 65_535),
+        database_url=_database_url(env.str("DATABASE_URL", "") or DEFAULT_DATABASE_URL),
+        sqlite_synchronous=_choice(env, "SQLITE_SYNCHRONOUS", "FULL", ("OFF", "NORMAL", "FULL", "EXTRA")),
+        redis_url=redis_url(env.str("REDIS_URL", "")),
+        tokens=_tokens(env, demo=demo),
+        service_tokens=ServiceTokens(_texts(env, "SERVICE_TOKENS")),
+        allowed_origins=frozenset(origin.rstrip("/") for origin in _texts(env, "ALLOWED_ORIGINS")),
+        trusted_proxies=tuple(ipaddress.ip_network(item) for item in _texts(env, "TRUSTED_PROXIES")),
+        default_locale=_choice(env, "DEFAULT_LOCALE", "es", ("es", "en")),
+        max_message_chars=_ranged(env.int, "MAX_MESSAGE_CHARS", 4_000, 1, 40_000),
+        websocket_enabled=env.bool("WEBSOCKET_ENABLED", True),
+        heartbeat_interval_s=_ranged(env.int, "WEBSOCKET_HEARTBEAT_INTERVAL", 30, 1, 3_600),
+        reconnect_attempts=_ranged(env.int, "WEBSOCKET_RECONNECT_ATTEMPTS", 5, 0, 1_000_000),
+        presence_grace_s=_ranged(env.float, "PRESENCE_GRACE_S", 5.0, 0, 600),
+        thread_creation=_choice(env, "THREAD_CREATION", "anyone", ("anyone", "service")),
+        directory=_choice(env, "DIRECTORY", "all" if demo else "shared", ("shared", "all")),
+        log_level=_choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        demo=demo,
+    )
+
+
+def redis_url(url: str) -> str | None:
+    """Name a database where the URL names none (4, as in the source document); None if there is no URL.
+
+    Raises:
+        ValueError: the URL is not Redis's.
+    """
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("REDIS_URL must begin with redis://, rediss:// or unix://")
+    if parts.scheme != "unix" and parts.path in ("", "/") and "db=" not in parts.query:
+        parts = parts._replace(path=f"/{DEFAULT_REDIS_DATABASE}")
+    return parts.geturl()
+
+
+def redis_options(url: str) -> dict[str, Any]:
+    """Return options of the Redis client: short time-outs, and Heroku's self-signed certificate accepted.
+
+    `rediss://...?ssl_cert_reqs=required` asks for a certificate that can be checked.
+    """
+    options: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    if url.startswith("rediss://") and "ssl_cert_reqs" not in url:
+        options["ssl_cert_reqs"] = "none"
+    return options
+
+
+def _tokens(env: Env, *, demo: bool) -> TokenConfig:
+    secret = env.str("JWT_SECRET", "") or None
+    public_key = env.str("JWT_PUBLIC_KEY", "").replace("\\n", "\n") or None
+    jwks_url = env.str("JWT_JWKS_URL", "") or None
+    if demo and not (secret or public_key or jwks_url):
+        secret = demo_secret()
+    if not (secret or public_key or jwks_url):
+        raise SettingsError(
+            "Set JWT_SECRET (32 bytes or more), JWT_PUBLIC_KEY or JWT_JWKS_URL, so that tokens can be checked;"
+            " or DEMO=1 to try the server with a key and people of its own."
+        )
+    return TokenConfig(
+        secret=secret,
+        public_key=public_key,
+        jwks_url=jwks_url,
+        algorithms=_texts(env, "JWT_ALGORITHMS"),
+        audience=env.str("JWT_AUDIENCE", "") or None,
+        issuer=env.str("JWT_ISSUER", "") or None,
+        user_id_claim=env.str("JWT_USER_ID_CLAIM", "user_id"),
+        name_claim=env.str("JWT_NAME_CLAIM", "name"),
+        token_type_claim=env.str("JWT_TOKEN_TYPE_CLAIM", "token_type"),
+    )
+
+
+def demo_secret(folder: Path = VAR) -> str:
+    """Return the demo's own key, made at first use and kept, so that demo tokens survive a restart."""
+    path = folder / "demo.key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def _database_url(url: str) -> str:
+    if not (is_sqlite(url) or is_postgres(url)):
+        raise ValueError("DATABASE_URL must begin with sqlite:///, postgres:// or postgresql://")
+    return url
+
+
+def _texts(env: Env, name: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in env.str(name, "").split(",") if item.strip())
+
+
+def _choice(env: Env, name: str, default: str, choices: tuple[str, ...]) -> Any:
+    value = env.str(name, default)
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}")
+    return value
+
+
+def _ranged(read: Callable[..., Any], name: str, default: float, minimum: float, maximum: float) -> Any:
+    value = read(name, default)
+    if not minimum <= value <= maximum:
+        raise ValueError(f"{name} must be from {minimum} to {maximum}")
+    return value

@@ -1,0 +1,101 @@
+"""The database as services see it: `append` a message, `write` a job, `read` a job.
+
+A job is a function of a `UnitOfWork`. It may run in another thread: it must not touch anything but its arguments, and
+return a plain value.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from server.domain.errors import UnavailableError
+from server.storage.append import Append, Appended, NewMessage
+from server.storage.audiences import Audiences
+from server.storage.unit_of_work import UnitOfWork
+from server.storage.writer import Work, Writer
+
+T = TypeVar("T")
+
+
+class Database(ABC):
+    """Common to SQLite and PostgreSQL: the write queue and what a job is."""
+
+    def __init__(self) -> None:
+        self.writer = Writer(self._commit)
+        self._audiences = Audiences()
+
+    async def append(self, message: NewMessage) -> Appended:
+        """Store a message; returns once it is committed, together with others that came at the same time.
+
+        Raises:
+            NotFoundError: there is no such thread, or the sender is not in it.
+            UnavailableError: the database is away or the queue is full; nothing was stored.
+        """
+        return await self.writer.submit(message)  # type: ignore[no-any-return]
+
+    async def write(self, job: Callable[[UnitOfWork], T]) -> T:
+        """Run a job in a transaction, in turn with all other writes of this process.
+
+        Raises:
+            UnavailableError: the database is away or the queue is full; nothing was stored.
+        """
+        return await self.writer.submit(job)  # type: ignore[no-any-return]
+
+    @abstractmethod
+    async def read(self, job: Callable[[UnitOfWork], T]) -> T:
+        """Run a job that only reads, beside the writes.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+
+    @abstractmethod
+    async def _commit(self, works: Sequence[Work]) -> Sequence[Any]:
+        """Run works in order and commit them; each gets its result or the exception that refuses it."""
+
+    async def ping(self) -> None:
+        """Check that the database answers.
+
+        Raises:
+            UnavailableError: it does not.
+        """
+        await self.read(lambda work: work.users.get(""))
+
+    async def close(self) -> None:
+        """Commit what is queued and let go of all connections."""
+        await self.writer.close()
+
+    def _run_segment(self, connection: Connection, segment: Sequence[Work]) -> list[Any]:
+        first = segment[0]
+        if isinstance(first, NewMessage):
+            return list(Append(connection, self._audiences).run(segment))  # type: ignore[arg-type]
+        return [first(UnitOfWork(connection))]
+
+
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError, TimeoutError)
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether an error means that the database cannot be reached now: there are many ways."""
+    return isinstance(error, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+@contextmanager
+def unavailable_when_away() -> Iterator[None]:
+    """Turn an error of a database that is away into `UnavailableError`."""
+    try:
+        yield
+    except Exception as error:
+        if is_away(error):
+            raise UnavailableError from error
+        raise
+
+
+def refused(error: Exception, segment: Sequence[Work]) -> list[Exception]:
+    """Return one outcome for every work of a segment that failed as a whole."""
+    return [UnavailableError() if is_away(error) else error] * len(segment)

@@ -1,0 +1,99 @@
+"""SQLite: one writer thread with its own connection, and a few reading threads.
+
+SQLite has no row locks. Two writing connections of one process would only wait for each other, so all writes of the
+process go through one thread, a batch at a time in one `BEGIN IMMEDIATE` transaction with a savepoint for each segment.
+Several processes may share a file: `busy_timeout` lets them take turns. With `synchronous=FULL` (the default) a commit
+survives a power cut; group commit pays for the fsync.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import QueuePool
+
+from server.storage.database import Database, refused, unavailable_when_away
+from server.storage.unit_of_work import UnitOfWork
+from server.storage.writer import Work, segments
+
+T = TypeVar("T")
+
+READERS = 4
+BUSY_TIMEOUT_MS = 5_000
+
+
+class SqliteDatabase(Database):
+    """A file, or several processes' file."""
+
+    def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
+        super().__init__()
+        self._write_engine = sqlite_engine(path, synchronous=synchronous, begin="BEGIN IMMEDIATE", connections=1)
+        self._read_engine = sqlite_engine(path, synchronous=synchronous, begin="BEGIN", connections=READERS)
+        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+
+    async def read(self, job: Callable[[UnitOfWork], T]) -> T:
+        """Run a job that only reads, in a reading thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read, job)
+
+    async def close(self) -> None:
+        """Commit what is queued, end the threads and close the file."""
+        await super().close()
+        self._write_thread.shutdown()
+        self._read_threads.shutdown()
+        self._write_engine.dispose()
+        self._read_engine.dispose()
+
+    async def _commit(self, works: Sequence[Work]) -> Sequence[Any]:
+        return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._commit_batch, works)
+
+    def _commit_batch(self, works: Sequence[Work]) -> list[Any]:
+        outcomes: list[Any] = []
+        with unavailable_when_away(), self._write_engine.begin() as connection:
+            for segment in segments(works):
+                outcomes += self._try_segment(connection, segment)
+        return outcomes
+
+    def _try_segment(self, connection: Connection, segment: Sequence[Work]) -> list[Any]:
+        try:
+            with connection.begin_nested():
+                return self._run_segment(connection, segment)
+        except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
+            return list(refused(error, segment))
+
+    def _read(self, job: Callable[[UnitOfWork], T]) -> T:
+        with unavailable_when_away(), self._read_engine.connect() as connection:
+            return job(UnitOfWork(connection))
+
+
+def sqlite_engine(path: Path, *, synchronous: str, begin: str, connections: int) -> Engine:
+    """Return an engine whose transactions begin as told (Python's own transaction control is switched off)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,168 @@
+"""The tables. Times are milliseconds since the epoch (UTC); ids are text; counters never go back.
+
+Changes go through a migration (`storage/migrations`); a test compares both.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("search_name", Text, nullable=False),
+    Column("name_is_put", Boolean, nullable=False, server_default=false()),
+    Column("avatar_url", Text),
+    Column("locale", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger),
+    Column("notification_rev", BigInteger, nullable=False, server_default=text("0")),
+    Index("ix_users_search_name", "search_name", "id"),
+)
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("title", Text),
+    Column("subject_type", Text),
+    Column("subject_id", Text),
+    Column("subject_title", Text),
+    Column("subject_url", Text),
+    Column("subject_image_url", Text),
+    # Two people have one direct thread about one subject: the key is made of all three.
+    Column("direct_key", Text, unique=True),
+    Column("created_by", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("activity_at", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    # The rev of the last change to the thread itself: title, subject, who is in it.
+    Column("info_rev", BigInteger, nullable=False),
+    Column("participant_count", Integer, nullable=False),
+    Index("ix_threads_activity_at", "activity_at", "id"),
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("thread_id", Text, ForeignKey("threads.id"), nullable=False),
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("joined_at", BigInteger, nullable=False),
+    Column("read_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("read_at", BigInteger),
+    Column("delivered_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("delivered_at", BigInteger),
+    Column("own_since_read", BigInteger, nullable=False, server_default=text("0")),
+    Column("rev", BigInteger, nullable=False),
+    # A receipt that is stored but has no rev yet, since receipts are told once a second at most.
+    Column("read_untold", Boolean, nullable=False, server_default=false()),
+    Column("delivered_untold", Boolean, nullable=False, server_default=false()),
+    PrimaryKeyConstraint("thread_id", "user_id", name="pk_participants"),
+    Index("ix_participants_user_id", "user_id", "thread_id"),
+    Index("ix_participants_rev", "thread_id", "rev"),
+    Index(
+        "ix_participants_untold",
+        "thread_id",
+        sqlite_where=text("read_untold OR delivered_untold"),
+        postgresql_where=text("read_untold OR delivered_untold"),
+    ),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("thread_id", Text, ForeignKey("threads.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("sender_id", Text),
+    Column("content", Text, nullable=False),
+    Column("client_message_id", Text),
+    Column("sent_at", BigInteger, nullable=False),
+    UniqueConstraint("thread_id", "seq"),
+    Index("ix_messages_rev", "thread_id", "rev"),
+)
+Index(
+    "uq_messages_client_message_id",
+    messages.c.thread_id,
+    func.coalesce(messages.c.sender_id, ""),
+    messages.c.client_message_id,
+    unique=True,
+    sqlite_where=messages.c.client_message_id.is_not(None),
+    postgresql_where=messages.c.client_message_id.is_not(None),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("action_url", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("read_at", BigInteger),
+    Column("cleared_at", BigInteger),
+    Index("ix_notifications_user_id", "user_id", "id"),
+    Index("ix_notifications_rev", "user_id", "rev"),
+    Index(
+        "ix_notifications_unread",
+        "user_id",
+        sqlite_where=text("read_at IS NULL AND cleared_at IS NULL"),
+        postgresql_where=text("read_at IS NULL AND cleared_at IS NULL"),
+    ),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("issued_before", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kind", "value", name="pk_revocations"),
+    Index("ix_revocations_created_at", "created_at"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("actor", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    # Null while the first request is still under way.
+    Column("answer", Text),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("actor", "path", "key", name="pk_idempotency_keys"),
+    Index("ix_idempotency_keys_created_at", "created_at"),
+)
