@@ -148,10 +148,10 @@ class PostgresServer:
         """End it: sessions are cut off, what is committed stays."""
         self._child.end()
 
-    def create_database(self) -> str:
-        """Create an empty database with a fresh name and return its URL."""
+    def create_database(self, template: str = "template0") -> str:
+        """Create an empty database (or a copy of `template`) with a fresh name and return its URL."""
         name = f"test_{secrets.token_hex(8)}"
-        self._tool("createdb", "--template", "template0", name)
+        self._tool("createdb", "--template", template, name)
         return self._url(name)
 
     def drop_database(self, url: str) -> None:

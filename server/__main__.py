@@ -6,7 +6,8 @@ import json
 import sys
 import time
 
-MAX_EXIT_S = 8.0
+MAX_EXIT_S = 3.0
+"""So long may requests that are under way take to end after SIGTERM."""
 KEEPALIVE_S = 95
 """Longer than Heroku's router keeps its connections (90 s), so that it never meets one that we just closed."""
 

@@ -69,7 +69,7 @@ def _add_routes(app: web.Application, parts: Container) -> None:
         locale,
     ).add_to(app)
     if settings.websocket_enabled:
-        PlainRoutes(parts.dispatcher, parts.connections, parts.hub, parts.tasks, locale).add_to(app)
+        PlainRoutes(parts.dispatcher, parts.connections, parts.manager.hub, parts.tasks, locale).add_to(app)
     if settings.demo:
         DemoRoutes(parts.people, settings.tokens).add_to(app)
     add_docs(app)

@@ -13,7 +13,6 @@ from redis.asyncio import Redis
 from server.contract.errors import DRAINING_CLOSE_CODE
 from server.dispatch import Dispatcher
 from server.domain.errors import UnavailableError
-from server.realtime.hub import Hub
 from server.realtime.managers import LocalManager, RedisManager
 from server.realtime.presence import MemoryPresenceStore, RedisPresenceStore
 from server.realtime.publisher import Publisher
@@ -52,7 +51,6 @@ class Container:
     settings: Settings
     database: Database
     tasks: Tasks
-    hub: Hub
     manager: LocalManager | RedisManager
     sio: RealtimeServer
     publisher: Publisher
@@ -105,8 +103,8 @@ class Container:
 def build(settings: Settings, *, database: Database | None = None, now: Clock = wall_clock) -> Container:
     """Make all parts of a process; `database` and `now` can be put in their place for tests and benchmarks."""
     database = database or open_database(settings.database_url, sqlite_synchronous=settings.sqlite_synchronous)
-    tasks, hub, registry = Tasks(), Hub(), CollectorRegistry()
-    manager, store = _cluster(settings, hub)
+    tasks, registry = Tasks(), CollectorRegistry()
+    manager, store = _cluster(settings)
     sio = create_server(client_manager=manager)
     sio.default_locale = settings.default_locale
     publisher = Publisher(manager)
@@ -171,7 +169,6 @@ def build(settings: Settings, *, database: Database | None = None, now: Clock = 
         settings=settings,
         database=database,
         tasks=tasks,
-        hub=hub,
         manager=manager,
         sio=sio,
         publisher=publisher,
@@ -193,10 +190,10 @@ def build(settings: Settings, *, database: Database | None = None, now: Clock = 
 
 
 def _cluster(
-    settings: Settings, hub: Hub
+    settings: Settings,
 ) -> tuple[LocalManager | RedisManager, MemoryPresenceStore | RedisPresenceStore]:
     url = settings.redis_url
     if url is None:
-        return LocalManager(hub), MemoryPresenceStore()
+        return LocalManager(), MemoryPresenceStore()
     options = redis_options(url)
-    return RedisManager(hub, url, options), RedisPresenceStore(Redis.from_url(url, **options), uuid.uuid4().hex)
+    return RedisManager(url, options), RedisPresenceStore(Redis.from_url(url, **options), uuid.uuid4().hex)

@@ -31,9 +31,9 @@ ControlHandler = Callable[[str, dict[str, Any]], None]
 class LocalManager(socketio.AsyncManager):
     """The manager of a process on its own, and the local half of a clustered one. `deliveries` counts frames."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.hub = hub
+        self.hub = Hub()
         self.deliveries = 0
         self.on_control: ControlHandler = lambda _event, _payload: None
 
@@ -83,11 +83,8 @@ class LocalManager(socketio.AsyncManager):
 class RedisManager(socketio.AsyncRedisManager, LocalManager):
     """A cluster of processes over one Redis channel. While Redis is away the process works on its own."""
 
-    def __init__(self, hub: Hub, url: str, redis_options: dict[str, Any]) -> None:
-        LocalManager.__init__(self, hub)
+    def __init__(self, url: str, redis_options: dict[str, Any]) -> None:
         socketio.AsyncRedisManager.__init__(self, url, channel="verihome:events", redis_options=redis_options)
-        # The stock constructors below both of ours reset what ours had set.
-        self.hub, self.deliveries, self.on_control = hub, 0, lambda _event, _payload: None
         self.dropped = 0
         self._outbox: deque[str] = deque()
         self._wake = asyncio.Event()

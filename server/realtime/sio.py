@@ -130,7 +130,6 @@ class RealtimeServer(socketio.AsyncServer):
             return
         websocket.close_code = close_code
         await socket.close(wait=False, abort=True, reason=self.reason.SERVER_DISCONNECT)
-        socket.queue.put_nowait(None)  # the writer sends what is before it, then closes
 
     async def shutdown(self) -> None:
         """Close all clients (stock closes none), and end background tasks."""
@@ -197,6 +196,14 @@ class RealtimeServer(socketio.AsyncServer):
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
             await self._refuse_packet(eio_sid, data)
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None:
+            # Release a poll that still waits, once what was queued before is in it (stock lets it hang for 45 s).
+            asyncio.get_running_loop().call_soon(socket.queue.put_nowait, None)
+        self._binary_packet.pop(eio_sid, None)
+        await super()._handle_eio_disconnect(eio_sid, reason)
 
     async def _refuse_packet(self, eio_sid: str, data: Any) -> None:
         """Answer a packet that could not be read if it can be told whose it was; else close the transport."""
