@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from environs import Env, EnvError
 
 from server.services.actor import Locale
-from server.services.auth import ServiceTokens, TokenConfig
+from server.services.auth import ServiceTokens
 from server.services.people import Directory
 from server.services.threads import ThreadCreation
+from server.services.token_config import TokenConfig
 from server.storage.engine import is_postgres, is_sqlite
 
 VAR = Path("var")

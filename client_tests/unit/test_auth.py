@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from server.domain.errors import TokenExpiredError, UnauthenticatedError, UnavailableError
-from server.services.auth import Claims, ServiceTokens, TokenConfig, TokenVerifier, issue_token
+from server.services.auth import Claims, ServiceTokens, TokenVerifier, issue_token
+from server.services.token_config import TokenConfig
 
 SECRET = "0123456789abcdef0123456789abcdef"
 NOW_S = 1_750_000_000

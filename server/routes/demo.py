@@ -8,8 +8,9 @@ from aiohttp import web
 
 from server.domain.commands import PutUser
 from server.services.actor import Actor
-from server.services.auth import TokenConfig, issue_token
+from server.services.auth import issue_token
 from server.services.people import PeopleService
+from server.services.token_config import TokenConfig
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

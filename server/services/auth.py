@@ -4,22 +4,19 @@ Key, algorithms and claim names come from the configuration, never from the toke
 the signature only; the claims, and above all the times, are judged here by an injected clock.
 """
 
-import asyncio
-import contextlib
 import hmac
-import http.client
-import logging
-import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jwt
 
-from server.domain.errors import TokenExpiredError, UnauthenticatedError, UnavailableError
+from server.domain.errors import TokenExpiredError, UnauthenticatedError
 from server.domain.ids import MAX_USER_ID_CHARS, is_numeric_user_id
+from server.services.jwks import Jwks
+from server.services.token_config import TokenConfig
 
 MAX_TOKEN_CHARS = 8192
 MAX_JTI_CHARS = 256
@@ -28,11 +25,6 @@ MAX_NAME_CHARS = 200
 MAX_EPOCH_S = 253_402_300_799
 """The end of the year 9999: the last second that RFC 3339 can write."""
 MIN_SERVICE_TOKEN_CHARS = 16
-
-HMAC_MIN_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""A key as long as the hash, RFC 7518 3.2."""
-RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
-PUBLIC_KEY_ALGORITHMS = (*RSA_ALGORITHMS, "ES256", "ES384", "ES512", "EdDSA")
 
 TRICK_HEADERS = frozenset({"crit", "b64", "jku", "jwk", "x5u", "x5c"})
 """Extensions that we do not know (RFC 7515 4.1.11) and keys of the token's own choosing (RFC 8725 3.10)."""
@@ -47,111 +39,6 @@ SIGNATURE_ONLY: jwt.types.Options = {
     "verify_jti": False,
     "enforce_minimum_key_length": True,  # PyJWT only warns about a short key otherwise
 }
-
-JWKS_LIFESPAN_S = 300.0
-JWKS_REFETCH_S = 10.0
-JWKS_RETRY_S = 1.0
-JWKS_TIMEOUT_S = 5.0
-JWKS_FAULTS = (
-    jwt.PyJWTError,
-    OSError,
-    http.client.HTTPException,
-    ValueError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)
-"""No connection, or an answer that is no key set. PyJWT does not wrap all of what it meets."""
-
-LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenConfig:
-    """Which access tokens are good: one key source, and what the claims must say.
-
-    Attributes:
-        secret: HMAC secret of at least 32 bytes (RFC 7518 3.2).
-        public_key: RSA (2,048 bits or more), EC or Ed25519 public key as PEM.
-        jwks_url: http(s) address of a JSON Web Key Set (RFC 7517).
-        algorithms: RFC 7518 names; empty means HS256 for a secret, RS256 and ES256 otherwise.
-        audience: What `aud` must be or contain; unset, `aud` is not looked at.
-        issuer: What `iss` must be; unset, `iss` is not looked at.
-        user_id_claim: Name of the claim with the user's id.
-        name_claim: Name of the claim with the display name.
-        token_type_claim: Name of the claim that must say "access".
-        leeway_s: Seconds that clocks may differ, allowed on `exp`, `nbf` and `iat`.
-
-    Raises:
-        ValueError: A setting is unusable; the text names its environment variable and tells no secret.
-    """
-
-    secret: str | None = field(default=None, repr=False)
-    public_key: str | None = None
-    jwks_url: str | None = field(default=None, repr=False)  # may hold credentials
-    algorithms: tuple[str, ...] = ()
-    audience: str | None = None
-    issuer: str | None = None
-    user_id_claim: str = "user_id"
-    name_claim: str = "name"
-    token_type_claim: str = "token_type"  # noqa: S105 - the name of a claim
-    leeway_s: int = 30
-
-    def __post_init__(self) -> None:
-        if sum(map(bool, (self.secret, self.public_key, self.jwks_url))) != 1:
-            raise ValueError("Set exactly one of JWT_SECRET, JWT_PUBLIC_KEY and JWT_JWKS_URL.")
-        # One family only: with both, a public key could be passed off as an HMAC secret (RFC 8725 2.1).
-        family = tuple(HMAC_MIN_BYTES) if self.secret else PUBLIC_KEY_ALGORITHMS
-        if unfit := [name for name in self.algorithms if name not in family]:
-            raise ValueError(f"JWT_ALGORITHMS: {unfit} does not fit the key; use {', '.join(family)}.")
-        if self.jwks_url and not re.fullmatch(r"https?://[^/\s]\S*", self.jwks_url):
-            raise ValueError("JWT_JWKS_URL must be an http:// or https:// address.")
-        self.local_keys()
-
-    @property
-    def allowed_algorithms(self) -> tuple[str, ...]:
-        """The algorithms that a token may be signed with."""
-        return self.algorithms or (("HS256",) if self.secret else ("RS256", "ES256"))
-
-    def local_keys(self) -> dict[str, Any]:
-        """Return the configured key, as PyJWT wants it, by algorithm; nothing where a JWKS has the keys.
-
-        Raises:
-            ValueError: JWT_SECRET is too short or no secret at all, or JWT_PUBLIC_KEY cannot be used.
-        """
-        if self.secret:
-            return _hmac_keys(self.secret, self.allowed_algorithms)
-        return _public_keys(self.public_key, self.allowed_algorithms) if self.public_key else {}
-
-
-def _hmac_keys(secret: str, algorithms: tuple[str, ...]) -> dict[str, Any]:
-    try:
-        raw = secret.encode(errors="surrogateescape")  # the bytes that the environment held
-        keys = {name: jwt.get_algorithm_by_name(name).prepare_key(raw) for name in algorithms}
-    except (jwt.InvalidKeyError, UnicodeEncodeError):
-        raise ValueError("JWT_SECRET must be a shared secret, not a key pair, certificate or JWK.") from None
-    needed = max(HMAC_MIN_BYTES[name] for name in keys)
-    if len(raw) < needed:
-        raise ValueError(f"JWT_SECRET must have at least {needed} bytes for {', '.join(keys)}.")
-    return keys
-
-
-def _public_keys(pem: str, algorithms: tuple[str, ...]) -> dict[str, Any]:
-    """Keep the algorithms that the key fits: an RSA key serves RS256 but not ES256."""
-    if "PRIVATE KEY" in pem:
-        raise ValueError("JWT_PUBLIC_KEY holds a private key: give the server the public one only.")
-    keys = {}
-    for name in algorithms:
-        # `cryptography` raises errors of many families for one and the same "not this kind of key".
-        with contextlib.suppress(Exception):
-            algorithm = jwt.get_algorithm_by_name(name)
-            key = algorithm.prepare_key(pem)
-            if algorithm.check_key_length(key) is None:
-                keys[name] = key
-    if not keys:
-        wanted = " or ".join(algorithms)
-        raise ValueError(f"JWT_PUBLIC_KEY is not a PEM public key for {wanted} (RSA: 2048 bits or more).")
-    return keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +79,7 @@ class TokenVerifier:
         self._config = config
         self._now = now
         self._keys = config.local_keys()
-        self._jwks = _Jwks(config.jwks_url, monotonic) if config.jwks_url else None
+        self._jwks = Jwks(config.jwks_url, monotonic) if config.jwks_url else None
 
     async def verify(self, token: object) -> Claims:
         """Return the claims of a good access token (RFC 7519 7.2, RFC 8725).
@@ -328,66 +215,6 @@ def _read_time(payload: Mapping[str, Any], claim: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_EPOCH_S:
         raise _refused("claims")
     return int(value * 1000)
-
-
-class _Jwks:
-    """The keys of a JWKS endpoint by `kid`; fetched by one thread at a time, and seldom."""
-
-    def __init__(self, url: str, monotonic: Callable[[], float]) -> None:
-        self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=JWKS_TIMEOUT_S)
-        self._monotonic = monotonic
-        self._keys: dict[str, jwt.PyJWK] = {}
-        self._fresh_until = float("-inf")
-        self._attempted_at = float("-inf")
-        self._reached = False
-        self._fetching: asyncio.Task[None] | None = None
-
-    async def find(self, kid: str | None) -> jwt.PyJWK:
-        if kid is None:
-            raise _refused("key")
-        if self._lacks(kid) and (self._fetching is not None or self._may_fetch()):
-            await self._fetch_once()
-        if not self._lacks(kid):
-            return self._keys[kid]
-        if self._reached:
-            raise _refused("key")
-        raise UnavailableError  # the endpoint might have known it
-
-    def _is_fresh(self) -> bool:
-        return self._monotonic() < self._fresh_until
-
-    def _lacks(self, kid: str) -> bool:
-        return not self._is_fresh() or kid not in self._keys
-
-    def _may_fetch(self) -> bool:
-        # Random kids must not hammer the endpoint. Without any keys nobody gets in at all: retry sooner.
-        pause = JWKS_REFETCH_S if self._is_fresh() else JWKS_RETRY_S
-        return self._monotonic() - self._attempted_at >= pause
-
-    async def _fetch_once(self) -> None:
-        if self._fetching is None:
-            self._fetching = asyncio.create_task(self._fetch())
-        await asyncio.shield(self._fetching)  # one caller's going away must not fail the others
-
-    async def _fetch(self) -> None:
-        try:
-            # urllib's own time-out covers neither the name's resolution nor an answer that only trickles in.
-            keys = await asyncio.wait_for(asyncio.to_thread(self._read_keys), JWKS_TIMEOUT_S)
-        except JWKS_FAULTS as error:
-            self._reached = False
-            LOG.warning("jwks_unreachable: %r", error)
-        else:
-            self._keys = keys
-            self._fresh_until = self._monotonic() + JWKS_LIFESPAN_S
-            self._reached = True
-        finally:
-            self._attempted_at = self._monotonic()
-            self._fetching = None
-
-    def _read_keys(self) -> dict[str, jwt.PyJWK]:
-        """Block until the endpoint has answered; keys for encryption are left out (RFC 7517 4.2)."""
-        keys = self._client.get_jwk_set()
-        return {key.key_id: key for key in keys if key.key_id and key.public_key_use in (None, "sig")}
 
 
 class ServiceTokens:
