@@ -24,10 +24,10 @@ PLAIN_PATHS = {
 }
 
 
-def make_token(secret: str, user_id: str | int, **claims: Any) -> str:
+def make_token(secret: str, user: str | int, **claims: Any) -> str:
     """Return a token as Django SimpleJWT makes it; `claims` add to and override its claims, None removes one."""
     now = int(time.time())
-    payload = {"token_type": "access", "user_id": user_id, "iat": now, "exp": now + 3600, "jti": uuid.uuid4().hex}
+    payload = {"token_type": "access", "user_id": user, "iat": now, "exp": now + 3600, "jti": uuid.uuid4().hex}
     payload = {key: value for key, value in {**payload, **claims}.items() if value is not None}
     return jwt.encode(payload, secret, "HS256")
 

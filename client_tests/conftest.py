@@ -10,6 +10,8 @@ import pytest
 from client_tests.clients import Clients
 from client_tests.harness import SECRET, Server, make_settings
 from client_tests.services import PostgresServer, RedisServer, postgres_server, redis_server
+from server.bootstrap import wall_clock
+from server.services.ports import Clock
 from server.storage.engine import migrate
 
 Start = Callable[..., Awaitable[Server]]
@@ -76,12 +78,12 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def start(sqlite_url: str) -> AsyncIterator[Start]:
-    """Start servers in this process: `await start(PRESENCE_GRACE_S="0.1")` (on SQLite unless told otherwise)."""
+    """Starts servers in this process, on SQLite unless told otherwise: `await start(now, PRESENCE_GRACE_S="0.1")`."""
     servers: list[Server] = []
 
-    async def start_server(**environment: str) -> Server:
+    async def start_server(now: Clock = wall_clock, **environment: str) -> Server:
         settings = make_settings({"DATABASE_URL": sqlite_url, **environment})
-        server = await Server.start(settings)
+        server = await Server.start(settings, now=now)
         servers.append(server)
         return server
 

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from client_tests.services import LOOPBACK, free_port
 from server.app import CONTAINER, create_app
-from server.bootstrap import Container, build
+from server.bootstrap import Container, build, wall_clock
+from server.services.ports import Clock
 from server.settings import Settings, load_settings
 from server.storage.database import Database
 
@@ -45,9 +46,9 @@ class Server:
     _runner: web.AppRunner
 
     @classmethod
-    async def start(cls, settings: Settings, *, database: Database | None = None) -> "Server":
-        """Start the application in this event loop, on a port that the system chooses."""
-        app = create_app(settings, build(settings, database=database))
+    async def start(cls, settings: Settings, *, database: Database | None = None, now: Clock = wall_clock) -> "Server":
+        """Start the application in this event loop, on a port that the system chooses; `now` is its clock."""
+        app = create_app(settings, build(settings, database=database, now=now))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         await web.TCPSite(runner, LOOPBACK, 0).start()
@@ -67,9 +68,11 @@ class ServerProcess:
     process: asyncio.subprocess.Process
 
     @classmethod
-    async def start(cls, environment: Mapping[str, str], *, log: Path | None = None) -> "ServerProcess":
-        """Start it and return when it is ready."""
-        port = free_port()
+    async def start(
+        cls, environment: Mapping[str, str], *, log: Path | None = None, port: int | None = None
+    ) -> "ServerProcess":
+        """Start it, on a free port unless told which, and return when it is ready."""
+        port = port or free_port()
         env = {**os.environ, **ENVIRONMENT, **environment, "PORT": str(port), "PYTHONPATH": str(ROOT)}
         with log.open("ab") if log else Path(os.devnull).open("wb") as output:
             process = await asyncio.create_subprocess_exec(

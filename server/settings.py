@@ -20,6 +20,8 @@ from server.storage.engine import is_postgres, is_sqlite
 VAR = Path("var")
 DEFAULT_DATABASE_URL = f"sqlite:///{VAR}/verihome.db"
 DEFAULT_REDIS_DATABASE = 4
+MAX_MESSAGE_CHARS = 20_000
+"""Twelve bytes each at worst (an escaped surrogate pair): still within one frame."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -102,7 +104,7 @@ def _load(env: Env) -> Settings:
         allowed_origins=frozenset(origin.rstrip("/") for origin in _texts(env, "ALLOWED_ORIGINS")),
         trusted_proxies=tuple(ipaddress.ip_network(item) for item in _texts(env, "TRUSTED_PROXIES")),
         default_locale=_choice(env, "DEFAULT_LOCALE", "es", ("es", "en")),
-        max_message_chars=_ranged(env.int, "MAX_MESSAGE_CHARS", 4_000, 1, 40_000),
+        max_message_chars=_ranged(env.int, "MAX_MESSAGE_CHARS", 4_000, 1, MAX_MESSAGE_CHARS),
         websocket_enabled=env.bool("WEBSOCKET_ENABLED", True),
         heartbeat_interval_s=_ranged(env.int, "WEBSOCKET_HEARTBEAT_INTERVAL", 30, 1, 3_600),
         reconnect_attempts=_ranged(env.int, "WEBSOCKET_RECONNECT_ATTEMPTS", 5, 0, 1_000_000),

@@ -50,20 +50,20 @@ class BaseConnection(ABC):
         room = thread_room(thread_id) if self.namespace == THREADS else typing_room(thread_id)
         self._move(room, enter=hear)
 
-    async def end(self, code: str, close_code: int, *, retryable: bool) -> None:
-        """Say why, then close the transport with a close code."""
+    def tell_closing(self, code: str, *, retryable: bool) -> None:
+        """Say why the connection is about to be closed; never waits."""
         reconnect_after_ms = RECONNECT_AFTER_MS if retryable else None
         self.send(ConnectionClosing(code, retryable, reconnect_after_ms))
-        await self._close(code, close_code)
+
+    @abstractmethod
+    async def close(self, close_code: int) -> None:
+        """Close the transport with a close code; connections that share it are closed too."""
 
     @abstractmethod
     def _send(self, name: str, payload: dict[str, Any]) -> None: ...
 
     @abstractmethod
     def _move(self, room: str, *, enter: bool) -> None: ...
-
-    @abstractmethod
-    async def _close(self, code: str, close_code: int) -> None: ...
 
 
 class SocketConnection(BaseConnection):
@@ -78,19 +78,23 @@ class SocketConnection(BaseConnection):
         """The Engine.IO session, shared with the client's other namespaces; None once it is gone."""
         return self._server.engine_sid_of(self.id, self.namespace)
 
+    def tell_closing(self, code: str, *, retryable: bool) -> None:
+        """Say why; a DISCONNECT packet after a revocation, the one end after which the client shall stay away."""
+        super().tell_closing(code, retryable=retryable)
+        if code == "revoked":
+            self._server.send_disconnect(self.id, self.namespace)
+
+    async def close(self, close_code: int) -> None:
+        """Close the Engine.IO session."""
+        engine_sid = self.engine_sid
+        if engine_sid is not None:
+            await self._server.close_transport(engine_sid, close_code)
+
     def _send(self, name: str, payload: dict[str, Any]) -> None:
         self._server.send_now(self.id, self.namespace, name, payload)
 
     def _move(self, room: str, *, enter: bool) -> None:
         self._server.move(self.id, self.namespace, room, enter=enter)
-
-    async def _close(self, code: str, close_code: int) -> None:
-        if code == "revoked":
-            # The one end after which the client shall not come back by itself.
-            self._server.send_disconnect(self.id, self.namespace)
-        engine_sid = self.engine_sid
-        if engine_sid is not None:
-            await self._server.close_transport(engine_sid, close_code)
 
 
 class PlainConnection(BaseConnection):
@@ -113,6 +117,10 @@ class PlainConnection(BaseConnection):
             self._hub.leave_all(self)
             self._writer.cancel()
 
+    async def close(self, close_code: int) -> None:
+        """Send what is queued, and close."""
+        await self.finish(close_code)
+
     async def finish(self, close_code: int | None = None) -> None:
         """Send what is queued, close, and leave all rooms."""
         self._hub.leave_all(self)
@@ -133,9 +141,6 @@ class PlainConnection(BaseConnection):
             self._hub.enter(self, self.namespace, room)
         else:
             self._hub.leave(self, self.namespace, room)
-
-    async def _close(self, _code: str, close_code: int) -> None:
-        await self.finish(close_code)
 
     async def _write_all(self) -> None:
         try:

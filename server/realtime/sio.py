@@ -15,6 +15,7 @@ import asyncio
 import re
 import uuid
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import Any, Literal
 
 import engineio
@@ -34,6 +35,7 @@ MAX_FRAME_BYTES = 256 * 1024
 PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
 CLOSE_TIMEOUT_S = 2.0
+LAST_POLL_S = 1.0
 MAX_OP_CHARS = 64
 
 Payload.max_decode_packets = 1_000
@@ -69,6 +71,13 @@ class EngineServer(engineio.AsyncServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._async: dict[str, Any] = {**self._async, "websocket": WebSocket}
+
+    def _get_socket(self, sid: str) -> Any:
+        """Return a session; a closed one too as long as its CLOSE packet waits for a poll (stock answers that 400)."""
+        socket = self.sockets.get(sid)
+        if socket is not None and socket.closed and not socket.upgraded and not socket.queue.empty():
+            return socket
+        return super()._get_socket(sid)
 
 
 class EnvelopeNamespace(socketio.AsyncNamespace, ABC):
@@ -124,6 +133,10 @@ class RealtimeServer(socketio.AsyncServer):
         socket = self.eio.sockets.get(engine_sid)
         if socket is None or socket.closed:
             return
+        if not socket.upgraded:
+            # The official client drops what shares a payload with the CLOSE packet: let a poll fetch it before.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(socket.queue.join(), LAST_POLL_S)
         websocket = getattr(socket, "websocket", None)
         if websocket is None or not socket.upgraded:
             await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)

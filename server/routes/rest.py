@@ -32,7 +32,7 @@ from server.services.connections import ConnectionService
 from server.services.kept_answers import KeptAnswers
 
 PREFIX = "/api/v1"
-MAX_BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 256 * 1024
 MAX_KEY_CHARS = 255
 
 _STATUS = {row.code: row.http_status for row in (*ERROR_ROWS.values(), INTERNAL)}

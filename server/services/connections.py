@@ -3,6 +3,8 @@
 The same for Socket.IO and the plain WebSocket routes: each opens a `Connection` here, and closes it when it is gone.
 """
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from server.contract.errors import row_of
@@ -199,33 +201,41 @@ class ConnectionService:
 
     async def end_connections_of(self, user_id: str) -> None:
         """Close a user's connections to this process."""
-        for opened in [opened for opened in self._open.values() if opened.actor.user_id == user_id]:
-            await self._end(opened, RevokedError())
+        error = RevokedError()
+        await self._end([(opened, error) for opened in self._open.values() if opened.actor.user_id == user_id])
 
     async def check_all(self) -> None:
         """Warn connections whose token ends soon, and end those whose token has ended."""
         now = self._now()
-        for opened in list(self._open.values()):
+        ended: list[tuple[_Open, RealtimeError]] = []
+        for opened in self._open.values():
             claims = claims_of(opened.actor)
             try:
                 self.check_token(opened.actor)
             except RealtimeError as error:
-                await self._end(opened, error)
+                ended.append((opened, error))
                 continue
             if not opened.warned and claims.expires_at - EXPIRY_WARNING_MS <= now:
                 opened.warned = True
                 opened.connection.send(TokenExpiring(claims.expires_at))
+        await self._end(ended)
 
     async def drain(self, close_code: int) -> None:
         """Let nobody in any more, and end all connections so that clients come back elsewhere."""
         self._draining = True
-        for opened in list(self._open.values()):
-            await opened.connection.end("draining", close_code, retryable=True)
+        everyone = list(self._open.values())
+        for opened in everyone:
+            opened.connection.tell_closing("draining", retryable=True)
+        await asyncio.gather(*(opened.connection.close(close_code) for opened in everyone))
 
-    async def _end(self, opened: _Open, error: RealtimeError) -> None:
-        row = row_of(error)
-        await opened.connection.end(row.code, row.close_code, retryable=row.retryable)
-        self.closed(opened.connection)
+    async def _end(self, ended: Sequence[tuple[_Open, RealtimeError]]) -> None:
+        """End connections. Some may share a transport, so all are told before the first is closed."""
+        for opened, error in ended:
+            row = row_of(error)
+            opened.connection.tell_closing(row.code, retryable=row.retryable)
+        await asyncio.gather(*(opened.connection.close(row_of(error).close_code) for opened, error in ended))
+        for opened, _ in ended:
+            self.closed(opened.connection)
 
 
 def claims_of(actor: Actor) -> Claims:

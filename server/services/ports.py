@@ -49,8 +49,12 @@ class Connection(Protocol):
         """Hear who is typing in a thread, or no longer."""
         ...
 
-    async def end(self, code: str, close_code: int, *, retryable: bool) -> None:
-        """Say why, then close the transport with a close code."""
+    def tell_closing(self, code: str, *, retryable: bool) -> None:
+        """Say why the connection is about to be closed; never waits."""
+        ...
+
+    async def close(self, close_code: int) -> None:
+        """Close the transport with a close code; connections that share it are closed too."""
         ...
 
 

@@ -26,7 +26,14 @@ def decode_cursor(cursor: str, *types: type) -> tuple[Any, ...]:
     if (
         not isinstance(position, list)
         or len(position) != len(types)
-        or not all(type(value) is kind for value, kind in zip(position, types, strict=True))
+        or not all(type(value) is kind and _is_storable(value) for value, kind in zip(position, types, strict=True))
     ):
         raise InvalidPayloadError({"cursor": ["Not a cursor of this list."]})
     return tuple(position)
+
+
+def _is_storable(value: str | int) -> bool:
+    """Tell whether a database can compare a value with its columns: 64 bits; no U+0000, no lone surrogate."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return "\x00" not in value and not any("\ud800" <= char <= "\udfff" for char in value)

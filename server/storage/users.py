@@ -93,7 +93,8 @@ class UserRepository:
 
     def create_missing(self, user_ids: Iterable[str], now: int) -> None:
         """Create those who do not exist yet, named by their ids."""
-        for user_id in user_ids:
+        # Sorted, so that two processes that create the same people wait for each other in the same order.
+        for user_id in sorted(user_ids):
             self._insert(user_id, user_id, now, name_is_put=False)
 
     def _insert(self, user_id: str, name: str, now: int, *, name_is_put: bool) -> None:
