@@ -9,7 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from server.domain.errors import UnavailableError
+from server.contract.envelope import Envelope
+from server.contract.operations import OPERATIONS
+from server.dispatch import Dispatcher
+from server.domain.errors import RealtimeError, UnauthenticatedError, UnavailableError
+from server.services.actor import Locale
+from server.services.connections import ConnectionService
+from server.services.ports import Connection
 
 T = TypeVar("T")
 
@@ -55,3 +61,33 @@ class Lane:
             self._concurrent = set()
             self._exclusive = done
         return before
+
+
+class LaneDispatcher:
+    """Dispatches the operations of connections, each in its lane's turn; the same for both kinds of connection."""
+
+    def __init__(self, dispatcher: Dispatcher, connections: ConnectionService, default_locale: Locale) -> None:
+        self._dispatcher = dispatcher
+        self._connections = connections
+        self._default_locale = default_locale
+
+    async def dispatch(self, lane: Lane, connection: Connection, name: object, payload: object) -> Envelope:
+        """Answer an operation. Never raises."""
+        row = OPERATIONS.get(name) if isinstance(name, str) else None
+
+        async def in_turn() -> Envelope:
+            # Who it is, is asked when the turn comes: a token may have been refreshed before.
+            actor = self._connections.actor_of(connection)
+            if actor is None:
+                return self.refuse(connection, UnauthenticatedError())
+            return await self._dispatcher.dispatch(actor, name, payload, connection.namespace, connection.defaults)
+
+        try:
+            return await lane.run(in_turn, concurrent=row is not None and row.concurrent)
+        except RealtimeError as error:
+            return self.refuse(connection, error)
+
+    def refuse(self, connection: Connection | None, error: Exception) -> Envelope:
+        """Describe an error in the language of a connection (the server's, if it is not let in or gone)."""
+        actor = self._connections.actor_of(connection) if connection is not None else None
+        return self._dispatcher.refuse(error, actor.locale if actor else self._default_locale, "")

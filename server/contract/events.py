@@ -113,7 +113,7 @@ class TypingNotificationSchema(Schema):
 class UserUpdatedSchema(Schema):
     """A person's name or picture changed."""
 
-    user = fields.Nested(UserSchema(exclude=("last_seen",)))
+    user = fields.Nested(UserSchema)
 
 
 class NotificationEventSchema(NotificationSchema):

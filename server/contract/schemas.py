@@ -73,13 +73,12 @@ class ThreadSchema(Schema):
 
 
 class UserSchema(Schema):
-    """A person."""
+    """A person. When they were last seen is told by presence alone, to those who may know."""
 
     id = UserId()
     display_name = Text()
     avatar_url = Link(allow_none=True)
     locale = Text(allow_none=True)
-    last_seen = Timestamp(attribute="last_seen_at", allow_none=True)
 
 
 class NotificationSchema(Schema):

@@ -7,23 +7,17 @@ operation like any other: clients' events come by `operation`, the server's own 
 
 from typing import Any, ClassVar
 
-import structlog
 from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
 from server.contract.envelope import Envelope
 from server.contract.errors import row_of
-from server.contract.operations import OPERATIONS
 from server.dispatch import Dispatcher
 from server.domain.errors import InvalidPayloadError, RealtimeError, UnauthenticatedError
-from server.lanes import Lane
+from server.lanes import Lane, LaneDispatcher
 from server.realtime.connections import SocketConnection
 from server.realtime.sio import EnvelopeNamespace
 from server.services.actor import Locale, choose_locale
 from server.services.connections import ConnectionService
-
-log = structlog.get_logger()
-
-MAX_ID_CHARS = 64
 
 
 class Lanes:
@@ -59,6 +53,7 @@ class Namespace(EnvelopeNamespace):
     ) -> None:
         super().__init__(self.name)
         self._dispatcher = dispatcher
+        self._lane_dispatcher = LaneDispatcher(dispatcher, connections, default_locale)
         self._service = connections
         self._lanes = lanes
         self._default_locale = default_locale
@@ -75,27 +70,16 @@ class Namespace(EnvelopeNamespace):
     async def operation(self, sid: str, name: object, arguments: list[Any]) -> Envelope:
         """Answer an operation in its turn."""
         connection, engine_sid = self._connections.get(sid, (None, None))
-        actor = self._service.actor_of(connection) if connection else None
-        if actor is None or connection is None:
-            return self._dispatcher.refuse(UnauthenticatedError(), self._default_locale, "")
+        if connection is None:
+            return self._lane_dispatcher.refuse(None, UnauthenticatedError())
         if len(arguments) > 1:
-            return self._dispatcher.refuse(InvalidPayloadError({"payload": ["More than one."]}), actor.locale, "")
+            return self._lane_dispatcher.refuse(connection, InvalidPayloadError({"payload": ["More than one."]}))
         payload = arguments[0] if arguments else None
-        row = OPERATIONS.get(name) if isinstance(name, str) else None
-
-        async def run() -> Envelope:
-            return await self._dispatcher.dispatch(actor, name, payload, self.name, connection.defaults)
-
-        try:
-            return await self._lanes.of(engine_sid).run(run, concurrent=row is not None and row.concurrent)
-        except RealtimeError as error:
-            return self._dispatcher.refuse(error, actor.locale, "")
+        return await self._lane_dispatcher.dispatch(self._lanes.of(engine_sid), connection, name, payload)
 
     def refuse(self, sid: str, error: Exception) -> Envelope:
         """Describe an error in the client's language."""
-        connection, _ = self._connections.get(sid, (None, None))
-        actor = self._service.actor_of(connection) if connection else None
-        return self._dispatcher.refuse(error, actor.locale if actor else self._default_locale, "")
+        return self._lane_dispatcher.refuse(self._connections.get(sid, (None, None))[0], error)
 
     async def on_connected(self, sid: str) -> None:
         """Send the first event, then whatever the namespace greets with."""

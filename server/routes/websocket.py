@@ -12,15 +12,15 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from server.contract.envelope import Envelope
 from server.contract.errors import BINARY_CLOSE_CODE, row_of
-from server.contract.operations import MESSAGING, NOTIFICATIONS, OPERATIONS, PRESENCE, THREADS
+from server.contract.operations import MESSAGING, NOTIFICATIONS, PRESENCE, THREADS
 from server.dispatch import Dispatcher
-from server.domain.errors import InvalidPayloadError, RealtimeError, UnauthenticatedError
+from server.domain.errors import InvalidPayloadError, RealtimeError
 from server.domain.events import OperationFailed
-from server.lanes import Lane
+from server.lanes import Lane, LaneDispatcher
 from server.realtime import json
 from server.realtime.connections import PlainConnection
 from server.realtime.hub import Hub
-from server.realtime.sio import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, PING_INTERVAL_S
+from server.realtime.sio import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, MAX_OP_CHARS, PING_INTERVAL_S
 from server.routes.credentials import websocket_token
 from server.services.actor import Locale, choose_locale
 from server.services.connections import ConnectionService
@@ -36,6 +36,7 @@ class PlainRoutes:
         self, dispatcher: Dispatcher, connections: ConnectionService, hub: Hub, tasks: Tasks, default_locale: Locale
     ) -> None:
         self._dispatcher = dispatcher
+        self._lane_dispatcher = LaneDispatcher(dispatcher, connections, default_locale)
         self._service = connections
         self._hub = hub
         self._tasks = tasks
@@ -107,30 +108,15 @@ class PlainRoutes:
         name = message.pop("type", None)
         has_ref = "ref" in message
         ref = message.pop("ref", None)
-        envelope = await self._run(name, message, connection, lane)
+        envelope = await self._lane_dispatcher.dispatch(lane, connection, name, message)
         op = name if isinstance(name, str) else ""
         if has_ref:
-            connection.write(json.dumps({"type": "ack", "ref": ref, "op": op[:64], **envelope}))
+            connection.write(json.dumps({"type": "ack", "ref": ref, "op": op[:MAX_OP_CHARS], **envelope}))
         elif not envelope["ok"]:
-            self._tell(connection, op[:64], envelope)
-
-    async def _run(self, name: object, fields: dict[str, Any], connection: PlainConnection, lane: Lane) -> Envelope:
-        row = OPERATIONS.get(name) if isinstance(name, str) else None
-
-        async def run() -> Envelope:
-            actor = self._service.actor_of(connection)
-            if actor is None:
-                return self._dispatcher.refuse(UnauthenticatedError(), self._default_locale, "")
-            return await self._dispatcher.dispatch(actor, name, fields, connection.namespace, connection.defaults)
-
-        try:
-            return await lane.run(run, concurrent=row is not None and row.concurrent)
-        except RealtimeError as error:
-            return self._dispatcher.refuse(error, self._default_locale, "")
+            self._tell(connection, op[:MAX_OP_CHARS], envelope)
 
     def _refuse(self, connection: PlainConnection, error: RealtimeError) -> None:
-        actor = self._service.actor_of(connection)
-        self._tell(connection, "", self._dispatcher.refuse(error, actor.locale if actor else self._default_locale, ""))
+        self._tell(connection, "", self._lane_dispatcher.refuse(connection, error))
 
     @staticmethod
     def _tell(connection: PlainConnection, op: str, envelope: Envelope) -> None:

@@ -1,7 +1,7 @@
 """What services need of the world, as Protocols; `realtime/` and `bootstrap.py` provide it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from server.domain.events import Event
 from server.domain.models import PresenceChange, PresenceState
@@ -31,6 +31,11 @@ class Connection(Protocol):
     @property
     def thread_id(self) -> str | None:
         """The thread that the connection was opened for, if any."""
+        ...
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Fields that the connection implies in every operation."""
         ...
 
     def send(self, event: Event) -> None:

@@ -4,11 +4,13 @@ A job is a function of a `UnitOfWork`. It may run in another thread: it must not
 return a plain value.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -21,6 +23,11 @@ from server.storage.writer import Work, Writer
 
 T = TypeVar("T")
 
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError, TimeoutError)
+WARN_EVERY_S = 10.0
+
+log = structlog.get_logger()
+
 
 class Database(ABC):
     """Common to SQLite and PostgreSQL: the write queue and what a job is."""
@@ -28,6 +35,7 @@ class Database(ABC):
     def __init__(self) -> None:
         self.writer = Writer(self._commit)
         self._audiences = Audiences()
+        self._warned_at = float("-inf")
 
     async def append(self, message: NewMessage) -> Appended:
         """Store a message; returns once it is committed, together with others that came at the same time.
@@ -70,6 +78,30 @@ class Database(ABC):
         """Commit what is queued and let go of all connections."""
         await self.writer.close()
 
+    @contextmanager
+    def _unavailable_when_away(self) -> Iterator[None]:
+        """Turn an error of a database that is away into `UnavailableError`."""
+        try:
+            yield
+        except Exception as error:
+            if is_away(error):
+                self._warn(error)
+                raise UnavailableError from error
+            raise
+
+    def _refused(self, error: Exception, segment: Sequence[Work]) -> list[Exception]:
+        """Return one outcome for every work of a segment that failed as a whole."""
+        if is_away(error):
+            self._warn(error)
+            error = UnavailableError()
+        return [error] * len(segment)
+
+    def _warn(self, error: Exception) -> None:
+        if time.monotonic() - self._warned_at > WARN_EVERY_S:
+            self._warned_at = time.monotonic()
+            # Only the driver's own words: SQLAlchemy's would quote the statement and its values.
+            log.warning("database away", error=repr(getattr(error, "orig", None) or error)[:300])
+
     def _run_segment(self, connection: Connection, segment: Sequence[Work]) -> list[Any]:
         first = segment[0]
         if isinstance(first, NewMessage):
@@ -77,25 +109,6 @@ class Database(ABC):
         return [first(UnitOfWork(connection))]
 
 
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError, TimeoutError)
-
-
 def is_away(error: Exception) -> bool:
     """Tell whether an error means that the database cannot be reached now: there are many ways."""
     return isinstance(error, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
-
-
-@contextmanager
-def unavailable_when_away() -> Iterator[None]:
-    """Turn an error of a database that is away into `UnavailableError`."""
-    try:
-        yield
-    except Exception as error:
-        if is_away(error):
-            raise UnavailableError from error
-        raise
-
-
-def refused(error: Exception, segment: Sequence[Work]) -> list[Exception]:
-    """Return one outcome for every work of a segment that failed as a whole."""
-    return [UnavailableError() if is_away(error) else error] * len(segment)

@@ -30,23 +30,24 @@ class NotificationRepository:
 
     def page(self, user_id: str, cursor: str | None, limit: int) -> NotificationPage:
         """Return a page of what is not cleared, newest first."""
+        rev = self.rev(user_id)  # before the rows: what changes in between is then found by the next sync
         query = select(notifications).where(notifications.c.user_id == user_id, notifications.c.cleared_at.is_(None))
         if cursor:
             query = query.where(notifications.c.id < decode_cursor(cursor, str)[0])
         rows = self._connection.execute(query.order_by(notifications.c.id.desc()).limit(limit + 1)).all()
         next_cursor = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
         items = tuple(_notification(row) for row in rows[:limit])
-        return NotificationPage(items, next_cursor, self.unread_count(user_id), self.rev(user_id))
+        return NotificationPage(items, next_cursor, self.unread_count(user_id), rev)
 
     def changed_since(self, user_id: str, rev: int, limit: int) -> NotificationChanges:
         """Return what changed after `rev`, in the order of the changes; `rev` of the answer is where to go on.
 
         Items that changed together share a rev (reading all of them), so a page never ends between two of these.
         """
+        reached = self.rev(user_id)  # before the rows, likewise
         wanted = select(notifications).where(notifications.c.user_id == user_id, notifications.c.rev > rev)
         rows = self._connection.execute(wanted.order_by(notifications.c.rev, notifications.c.id).limit(limit + 1)).all()
         more = len(rows) > limit
-        reached = self.rev(user_id)
         if more:
             last = rows[limit].rev
             whole = [row for row in rows if row.rev != last]

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from server.storage.database import Database, refused, unavailable_when_away
+from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
 from server.storage.writer import Work, segments
 
@@ -33,7 +33,7 @@ class PostgresDatabase(Database):
 
     async def read(self, job: Callable[[UnitOfWork], T]) -> T:
         """Run a job that only reads, on a pooled connection."""
-        with unavailable_when_away():
+        with self._unavailable_when_away():
             async with self._reader.connect() as connection:
                 return await connection.run_sync(lambda sync: job(UnitOfWork(sync)))
 
@@ -53,7 +53,7 @@ class PostgresDatabase(Database):
             async with self._engine.begin() as connection:
                 return await connection.run_sync(self._run_segment, segment)
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
-            return list(refused(error, segment))
+            return list(self._refused(error, segment))
 
 
 def postgres_engine(url: str) -> AsyncEngine:

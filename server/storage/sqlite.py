@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
-from server.storage.database import Database, refused, unavailable_when_away
+from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
 from server.storage.writer import Work, segments
 
@@ -53,7 +53,7 @@ class SqliteDatabase(Database):
 
     def _commit_batch(self, works: Sequence[Work]) -> list[Any]:
         outcomes: list[Any] = []
-        with unavailable_when_away(), self._write_engine.begin() as connection:
+        with self._unavailable_when_away(), self._write_engine.begin() as connection:
             for segment in segments(works):
                 outcomes += self._try_segment(connection, segment)
         return outcomes
@@ -63,10 +63,10 @@ class SqliteDatabase(Database):
             with connection.begin_nested():
                 return self._run_segment(connection, segment)
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
-            return list(refused(error, segment))
+            return list(self._refused(error, segment))
 
     def _read(self, job: Callable[[UnitOfWork], T]) -> T:
-        with unavailable_when_away(), self._read_engine.connect() as connection:
+        with self._unavailable_when_away(), self._read_engine.connect() as connection:
             return job(UnitOfWork(connection))
 
 
