@@ -59,6 +59,8 @@ def _serve(_options: argparse.Namespace) -> int:
     log = structlog.get_logger()
 
     async def announce(_app: web.Application) -> None:
+        if settings.demo:
+            log.warning("demo: everyone who asks gets a token; never run this where it matters")
         shown = "localhost" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
         log.info("serving", url=f"http://{shown}:{settings.port}", demo=settings.demo)
 

@@ -70,7 +70,7 @@ def _add_routes(app: web.Application, parts: Container) -> None:
     ).add_to(app)
     if settings.websocket_enabled:
         PlainRoutes(parts.dispatcher, parts.connections, parts.manager.hub, parts.tasks, locale).add_to(app)
-    if settings.demo:
+    if settings.demo and settings.tokens.secret:
         DemoRoutes(parts.people, settings.tokens).add_to(app)
     add_docs(app)
     RestRoutes(parts.dispatcher, parts.connections, parts.kept_answers, locale).add_to(app)

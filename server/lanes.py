@@ -47,10 +47,17 @@ class Lane:
             return await operation()
         finally:
             self._waiting -= 1
-            self._concurrent.discard(done)
-            if self._exclusive is done:
-                self._exclusive = None
-            done.set_result(None)
+            ahead = [earlier for earlier in before if not earlier.done()]
+            if ahead:  # cancelled while it waited: those behind it still wait for those ahead of it
+                asyncio.gather(*ahead).add_done_callback(lambda _: self._leave(done))
+            else:
+                self._leave(done)
+
+    def _leave(self, done: asyncio.Future[None]) -> None:
+        self._concurrent.discard(done)
+        if self._exclusive is done:
+            self._exclusive = None
+        done.set_result(None)
 
     def _take_turn(self, done: asyncio.Future[None], *, concurrent: bool) -> list[asyncio.Future[None]]:
         before = [self._exclusive] if self._exclusive is not None else []

@@ -102,7 +102,7 @@ def _load(env: Env) -> Settings:
         tokens=_tokens(env, demo=demo),
         service_tokens=ServiceTokens(_texts(env, "SERVICE_TOKENS")),
         allowed_origins=frozenset(origin.rstrip("/") for origin in _texts(env, "ALLOWED_ORIGINS")),
-        trusted_proxies=tuple(ipaddress.ip_network(item) for item in _texts(env, "TRUSTED_PROXIES")),
+        trusted_proxies=_networks(env, "TRUSTED_PROXIES"),
         default_locale=_choice(env, "DEFAULT_LOCALE", "es", ("es", "en")),
         max_message_chars=_ranged(env.int, "MAX_MESSAGE_CHARS", 4_000, 1, MAX_MESSAGE_CHARS),
         websocket_enabled=env.bool("WEBSOCKET_ENABLED", True),
@@ -124,10 +124,16 @@ def redis_url(url: str) -> str | None:
     """
     if not url:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss", "unix"):
+    if url.startswith("unix://"):
+        return url
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("REDIS_URL has no proper host and port") from None
+    if parts.scheme not in ("redis", "rediss"):
         raise ValueError("REDIS_URL must begin with redis://, rediss:// or unix://")
-    if parts.scheme != "unix" and parts.path in ("", "/") and "db=" not in parts.query:
+    if parts.path in ("", "/") and "db=" not in parts.query:
         parts = parts._replace(path=f"/{DEFAULT_REDIS_DATABASE}")
     return parts.geturl()
 
@@ -185,6 +191,13 @@ def _database_url(url: str) -> str:
 
 def _texts(env: Env, name: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in env.str(name, "").split(",") if item.strip())
+
+
+def _networks(env: Env, name: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(item) for item in _texts(env, name))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _choice(env: Env, name: str, default: str, choices: tuple[str, ...]) -> Any:

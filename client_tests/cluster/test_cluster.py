@@ -100,6 +100,21 @@ async def test_presence_when_a_process_is_killed(two: Two, clients: Clients, thr
     assert offline == [2]
 
 
+async def test_presence_when_a_process_is_stopped(two: Two, clients: Clients, thread_id: str) -> None:
+    """SIGTERM: those who do not come back go offline; one who came back to another process never did."""
+    watcher = await clients.socket(two[0].url, 1, PRESENCE)
+    await clients.socket(two[1].url, 2)
+    await clients.plain(two[1].url, 3)
+    for user_id in (2, 3):
+        await watcher.heard("user_status_update", lambda heard, who=user_id: heard["user_id"] == who)
+    assert await two[1].terminate() == 0
+    await clients.socket(two[0].url, 3)
+    async with asyncio.timeout(30):
+        while len(watcher.all("user_status_update")) < 3:  # noqa: ASYNC110 - longer than `heard` waits
+            await asyncio.sleep(0.1)
+    assert [(event["user_id"], event["is_online"]) for event in watcher.all("user_status_update")[2:]] == [(2, False)]
+
+
 async def test_disconnect_user_reaches_the_other_process(two: Two, clients: Clients, thread_id: str) -> None:
     """Showing someone the door works wherever they came in."""
     client = await clients.plain(two[1].url, 1)

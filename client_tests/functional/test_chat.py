@@ -6,10 +6,11 @@ import uuid
 import pytest
 
 from client_tests.answers import code, ok
-from client_tests.clients import Clients, HttpClient
+from client_tests.clients import Clients, HttpClient, PlainClient
 from client_tests.functional.conftest import open_thread
 from client_tests.harness import Server
 from server.contract.operations import MESSAGING, THREADS
+from server.realtime import connections
 from server.services import receipts, typing
 
 
@@ -198,6 +199,32 @@ async def test_typing_stops_when_the_typist_disconnects(server: Server, clients:
     await watcher.heard("typing_notification", lambda heard: heard["is_typing"])
     await typist.close()
     await watcher.heard("typing_notification", lambda heard: not heard["is_typing"])
+
+
+async def test_plain_client_that_never_reads_is_dropped_with_its_own_code(
+    server: Server, clients: Clients, thread_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow consumer costs a bounded queue, and others do not notice."""
+    monkeypatch.setattr(connections, "MAX_QUEUED_FRAMES", 10)
+    writer = await clients.plain(server.url, 1)
+    slow = await clients.plain(server.url, 2)
+    slow.ws._response.connection.transport.pause_reading()
+    await until_queued(server, writer, thread_id)
+    await ok(writer.call("ping"))
+    slow.ws._response.connection.transport.resume_reading()
+    await asyncio.wait_for(slow.closed.wait(), 10)
+    assert slow.close_code == 4413
+    assert server.parts.connections.count == 1
+
+
+async def until_queued(server: Server, writer: PlainClient, thread_id: str) -> None:
+    """Write until the server has given up on the one who does not read."""
+    big = "😀" * 4000
+    for _ in range(2000):
+        await ok(writer.call("send_message", {"thread_id": thread_id, "content": big}))
+        if len(server.parts.manager.hub._memberships) == 1:
+            return
+    raise AssertionError("the server never gave up on a client that does not read")
 
 
 async def test_leave_a_thread_room_hears_no_more(server: Server, clients: Clients, thread_id: str) -> None:

@@ -69,7 +69,7 @@ async def test_heartbeat_hidden_is_away_until_any_device_is_visible(
 ) -> None:
     """Away means connected and out of sight on every device."""
     watcher = await clients.socket(server.url, 1, PRESENCE)
-    phone = await clients.socket(server.url, 2, PRESENCE)
+    phone = await clients.socket(server.url, 2, PRESENCE, MESSAGING)
     beat = await ok(phone.call("heartbeat", {"timestamp": "t", "visible": False}))
     assert beat["timestamp"] == "t"
     await watcher.heard("user_status_update", lambda heard: heard["state"] == "away" and heard["is_online"])

@@ -216,4 +216,4 @@ class Revisions(fields.Field[Mapping[str, int]]):
 
 def rfc3339(ms: int) -> str:
     """Write milliseconds since the epoch as `2025-01-01T12:00:00.000Z`."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -106,6 +106,7 @@ class PlainConnection(BaseConnection):
         self._websocket = websocket
         self._queue: asyncio.Queue[str | None] = asyncio.Queue(MAX_QUEUED_FRAMES)
         self._close_code = 1000
+        self._finished = False
         self._writer = asyncio.create_task(self._write_all(), name="plain websocket writer")
 
     def write(self, text: str) -> None:
@@ -114,6 +115,7 @@ class PlainConnection(BaseConnection):
             self._queue.put_nowait(text)
         except asyncio.QueueFull:
             self._close_code = SLOW_CONSUMER_CLOSE_CODE
+            self._finished = True
             self._hub.leave_all(self)
             self._writer.cancel()
 
@@ -123,6 +125,7 @@ class PlainConnection(BaseConnection):
 
     async def finish(self, close_code: int | None = None) -> None:
         """Send what is queued, close, and leave all rooms."""
+        self._finished = True
         self._hub.leave_all(self)
         if close_code is not None:
             self._close_code = close_code
@@ -137,7 +140,7 @@ class PlainConnection(BaseConnection):
         self.write(json.dumps({"type": name, **payload}))
 
     def _move(self, room: str, *, enter: bool) -> None:
-        if enter:
+        if enter and not self._finished:  # an operation may still be under way
             self._hub.enter(self, self.namespace, room)
         else:
             self._hub.leave(self, self.namespace, room)

@@ -21,6 +21,7 @@ CONTROL = "/_control"
 """Not a namespace that clients can join: what processes tell each other."""
 
 MAX_OUTBOX = 10_000
+MAX_PIPELINE = 500
 MAX_RETRY_S = 2.0
 
 log = structlog.get_logger()
@@ -127,7 +128,7 @@ class RedisManager(socketio.AsyncRedisManager, LocalManager):
         self._queue(data)
 
     def _queue(self, data: dict[str, Any]) -> None:
-        if len(self._outbox) >= MAX_OUTBOX:  # Redis is away for long; clients catch up by revision
+        while len(self._outbox) >= MAX_OUTBOX:  # Redis is away for long; clients catch up by revision
             self._outbox.popleft()
             self.dropped += 1
         self._outbox.append(self.json.dumps(data))
@@ -138,7 +139,7 @@ class RedisManager(socketio.AsyncRedisManager, LocalManager):
         retry_s = 0.1
         while True:
             await self._wake.wait()
-            batch = list(self._outbox)
+            batch = [self._outbox.popleft() for _ in range(min(len(self._outbox), MAX_PIPELINE))]
             try:
                 if self.redis is None:
                     self._redis_connect()
@@ -147,13 +148,11 @@ class RedisManager(socketio.AsyncRedisManager, LocalManager):
                     pipeline.publish(self.channel, message)
                 await pipeline.execute()
             except (RedisError, OSError, TimeoutError):
+                self._outbox.extendleft(reversed(batch))
                 await asyncio.sleep(retry_s)
                 retry_s = min(retry_s * 2, MAX_RETRY_S)
                 continue
             retry_s = 0.1
-            for _ in batch:
-                if self._outbox:
-                    self._outbox.popleft()
             if not self._outbox:
                 self._wake.clear()
 

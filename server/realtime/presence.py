@@ -7,6 +7,7 @@ the users of a killed process go offline although it could not say so.
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -16,6 +17,8 @@ from server.domain.models import PresenceChange, PresenceState
 PREFIX = "verihome:presence"
 ALIVE_S = 15.0
 """A process that did not say so for this long is dead."""
+LEAVING_S = 5.0
+"""So long may the users of a process that stops take to come back to another."""
 
 States = Mapping[str, PresenceState]
 
@@ -60,13 +63,15 @@ class RedisPresenceStore:
         self._redis = redis
         self._process_id = process_id
         self._mine = MemoryPresenceStore()
+        self._unsaid: dict[str, PresenceState] = {}
         self._trouble_at: float | None = None
 
     async def set(self, states: States) -> dict[str, PresenceChange]:
         """Record the states of users on this process, and return how they changed over all."""
         here = await self._mine.set(states)
+        self._unsaid |= states
         try:
-            return await self._put(self._process_id, states)
+            return await self._say()
         except (RedisError, OSError, TimeoutError):
             self._trouble_at = time.monotonic()
             return here
@@ -90,7 +95,9 @@ class RedisPresenceStore:
         try:
             now = float((await self._redis.time())[0])
             is_new = await self._redis.zadd(f"{PREFIX}:processes", {self._process_id: now + ALIVE_S})
-            changes = await self._put(self._process_id, self._mine.mine()) if is_new else {}
+            if is_new:
+                self._unsaid = {**self._mine.mine(), **self._unsaid}
+            changes = await self._say()
             if self._may_bury():
                 changes |= await self._bury_dead(now)
         except (RedisError, OSError, TimeoutError):
@@ -100,13 +107,20 @@ class RedisPresenceStore:
             return changes
 
     async def close(self) -> None:
-        """Withdraw all that this process said."""
+        """Let what this process said end soon: others then tell who did not come back to one of them meanwhile."""
+        with suppress(RedisError, OSError, TimeoutError):
+            now = float((await self._redis.time())[0])
+            await self._redis.zadd(f"{PREFIX}:processes", {self._process_id: now + LEAVING_S}, xx=True)
+        await self._redis.aclose()
+
+    async def _say(self) -> dict[str, PresenceChange]:
+        """Put what Redis has not heard yet: this time's, and what could not be said while it was away."""
+        saying, self._unsaid = self._unsaid, {}
         try:
-            await self._remove(self._process_id)
-        except (RedisError, OSError, TimeoutError):
-            pass
-        finally:
-            await self._redis.aclose()
+            return await self._put(self._process_id, saying)
+        except BaseException:
+            self._unsaid = saying | self._unsaid
+            raise
 
     def _may_bury(self) -> bool:
         """After an outage nobody's place is fresh: give all the time to renew."""

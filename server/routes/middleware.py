@@ -40,9 +40,9 @@ class OriginPolicy:
         origin = request.headers.get("Origin")
         if origin is None or "*" in self.allowed or origin in self.allowed:
             return True
-        parts = urlsplit(origin)
         host = request.headers.get("Host", "")
         try:
+            parts = urlsplit(origin)
             default = DEFAULT_PORTS.get(parts.scheme)
             mine = urlsplit(f"//{host}")
             same_port = (parts.port or default) == (mine.port or default)
@@ -102,7 +102,9 @@ def proxy_middleware(trusted: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Net
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         address = request.remote or ""
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        # A proxy may add a header of its own instead of extending the one that the client sent.
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
         while hops and _is_trusted(address, trusted):
             address = hops.pop()
         return await handler(request.clone(remote=address) if address != request.remote else request)

@@ -87,5 +87,5 @@ class PresenceStore(Protocol):
         ...
 
     async def close(self) -> None:
-        """Withdraw all that this process said."""
+        """Withdraw what this process said; the others then tell who is gone."""
         ...

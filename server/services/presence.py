@@ -1,9 +1,9 @@
 """Who is there: derived over all of a user's connections, on all processes.
 
-A user is `online` while any connection of theirs is open and in sight, `away` while all of them said that they are
-hidden, and `offline` once none is left for the grace period (so that a reload is not a departure). Each process knows
-its own connections and tells the store the sum of them; a worker does that in batches, so that a storm of reconnecting
-clients costs few round trips and the changes of one user keep their order.
+A user is `online` while any connection of theirs is open, `away` once some of these said that they are hidden and none
+that it is visible (most never say), and `offline` once none is left for the grace period (so that a reload is not a
+departure). Each process knows its own connections and tells the store the sum of them; a worker does that in batches,
+so that a storm of reconnecting clients costs few round trips and the changes of one user keep their order.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class PresenceService:
         self._now = now
         self._tasks = tasks
         self._grace_s = grace_s
-        self._visible: dict[str, dict[str, bool]] = {}
+        self._visible: dict[str, dict[str, bool | None]] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._dirty: dict[str, None] = {}
         self._working = False
@@ -55,14 +55,15 @@ class PresenceService:
         leaving = self._leaving.pop(user_id, None)
         if leaving is not None:
             leaving.cancel()
-        self._visible.setdefault(user_id, {})[connection.id] = True
+        self._visible.setdefault(user_id, {})[connection.id] = None
         self._changed(user_id)
 
     def disconnected(self, user_id: str, connection: Connection) -> None:
         """A connection is gone; the user is offline when the grace period ends without another."""
         connections = self._visible.get(user_id, {})
-        if connections.pop(connection.id, None) is None:
+        if connection.id not in connections:
             return
+        del connections[connection.id]
         if connections:
             self._changed(user_id)
         else:
@@ -74,8 +75,8 @@ class PresenceService:
         """Note that the client is alive, and whether a person can see it."""
         assert actor.connection is not None  # noqa: S101 - offered on connections only
         connections = self._visible.get(actor.user_id, {})
-        known = connections.get(actor.connection.id)
-        if command.visible is not None and known is not None and known != command.visible:
+        is_open = actor.connection.id in connections
+        if command.visible is not None and is_open and connections[actor.connection.id] != command.visible:
             connections[actor.connection.id] = command.visible
             self._changed(actor.user_id)
         return HeartbeatResult(self._now(), command.timestamp)
@@ -105,7 +106,7 @@ class PresenceService:
         await self._tell(await self._store.tick())
 
     async def close(self) -> None:
-        """Withdraw this process: its users are offline unless another process has them."""
+        """Withdraw this process: its users are offline unless they come back to another."""
         for timer in self._leaving.values():
             timer.cancel()
         leaving = tuple({*self._visible, *self._leaving})
@@ -114,9 +115,10 @@ class PresenceService:
 
     def _state_here(self, user_id: str) -> PresenceState:
         connections = self._visible.get(user_id)
-        if connections:
-            return "online" if any(connections.values()) else "away"
-        return "offline"
+        if not connections:
+            return "offline"
+        said = set(connections.values())
+        return "away" if False in said and True not in said else "online"
 
     def _left(self, user_id: str) -> None:
         del self._leaving[user_id]
@@ -125,8 +127,11 @@ class PresenceService:
     def _changed(self, user_id: str) -> None:
         self._dirty[user_id] = None
         if not self._working:
-            self._working = True
-            self._tasks.start(self._work(), "presence")
+            self._begin_work()
+
+    def _begin_work(self) -> None:
+        self._working = True
+        self._tasks.start(self._work(), "presence")
 
     async def _work(self) -> None:
         try:
@@ -135,6 +140,8 @@ class PresenceService:
                 await self._tell(await self._store.set({user_id: self._state_here(user_id) for user_id in batch}))
         finally:
             self._working = False
+            if self._dirty:  # it failed: those who came meanwhile must not wait for someone else's change
+                self._begin_work()
 
     async def _tell(self, changes: Mapping[str, PresenceChange]) -> None:
         changed = [user_id for user_id, change in changes.items() if change.before != change.after]

@@ -32,8 +32,9 @@ def decode_cursor(cursor: str, *types: type) -> tuple[Any, ...]:
     return tuple(position)
 
 
-def _is_storable(value: str | int) -> bool:
+def _is_storable(value: object) -> bool:
     """Tell whether a database can compare a value with its columns: 64 bits; no U+0000, no lone surrogate."""
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
-    return "\x00" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    text = str(value)
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)

@@ -109,6 +109,13 @@ class Database(ABC):
         return [first(UnitOfWork(connection))]
 
 
+GAVE_WAY = ("40001", "40P01")
+"""PostgreSQL ended a transaction for the sake of another: serialization failure, deadlock."""
+
+
 def is_away(error: Exception) -> bool:
     """Tell whether an error means that the database cannot be reached now: there are many ways."""
-    return isinstance(error, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, AWAY)
+    gave_way = getattr(error.orig, "sqlstate", None) in GAVE_WAY
+    return isinstance(error, AWAY) or error.connection_invalidated or gave_way

@@ -8,6 +8,7 @@ from server.storage.tables import idempotency_keys
 from server.storage.users import insert_for
 
 KEPT_MS: Final = 24 * 60 * 60 * 1000
+CLAIMED_MS: Final = 60 * 1000
 
 
 class IdempotencyRepository:
@@ -22,7 +23,10 @@ class IdempotencyRepository:
         Returns:
             Whether the caller is the first and must do it; else the stored answer, None while it is under way.
         """
-        self._connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < now - KEPT_MS))
+        columns = idempotency_keys.c
+        # A claim without an answer for so long: its process died, and the request may be tried again.
+        abandoned = columns.answer.is_(None) & (columns.created_at < now - CLAIMED_MS)
+        self._connection.execute(delete(idempotency_keys).where(abandoned | (columns.created_at < now - KEPT_MS)))
         row = {"actor": actor, "path": path, "key": key, "created_at": now}
         claim = insert_for(self._connection)(idempotency_keys).values(row).on_conflict_do_nothing()
         if self._connection.execute(claim).rowcount:

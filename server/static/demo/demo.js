@@ -26,7 +26,8 @@ class Link {
     this.retry = null;
     this.opening = setTimeout(() => this.lost(), ANSWER_MS);
     const origin = location.origin.replace(/^http/, "ws");
-    const ws = (this.ws = new WebSocket(`${origin}${this.path}?token=${encodeURIComponent(me.token)}`));
+    // The token as a subprotocol: `?token=` would do too, but addresses end up in logs.
+    const ws = (this.ws = new WebSocket(origin + this.path, ["bearer", me.token]));
     ws.onmessage = ({ data }) => this.receive(JSON.parse(data));
     ws.onclose = ({ code }) => this.lost(code);
   }
@@ -71,7 +72,7 @@ class Link {
     // Exponential, and with jitter: after a restart not everybody shall come back in the same moment.
     const longest = Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** this.attempt++);
     this.retry = setTimeout(() => this.connect(), longest * (0.5 + Math.random() / 2));
-    showState();
+    render();
   }
 
   drop() {
@@ -100,7 +101,7 @@ class Link {
 
 const onChat = {
   connection_established: () => catchUp().catch(() => {}), // a failure is a lost connection: the next one tries again
-  thread_created: ({ thread }) => learn(thread),
+  thread_created: ({ thread }) => join(learn(thread)),
   new_message({ message }) {
     const thread = threads.get(message.thread_id);
     if (!thread) return;
@@ -148,7 +149,9 @@ const onStatus = {
   beat,
 };
 
-const beat = () => status.tell("heartbeat", { visible: document.visibilityState === "visible" });
+function beat() {
+  status.tell("heartbeat", { visible: document.visibilityState === "visible" });
+}
 
 // --- What we know ---------------------------------------------------------------------------------------------
 
@@ -189,6 +192,11 @@ function store(thread, message) {
   return news;
 }
 
+/** Messages and receipts are heard anyway; joining adds who is typing. */
+function join(thread) {
+  if (thread) chat.tell("join_conversation", { thread_id: thread.id });
+}
+
 function advance(threadId, rev) {
   const thread = threads.get(threadId);
   if (thread) thread.rev = Math.max(thread.rev, rev);
@@ -202,7 +210,7 @@ async function catchUp() {
   for (const thread of listed.map(learn)) {
     if (!thread) continue;
     thread.last = Math.max(thread.last, thread.preview?.seq ?? 0);
-    chat.tell("join_conversation", { thread_id: thread.id });
+    join(thread);
     received(thread);
   }
   while (Object.keys(ask).length > 0) {
@@ -291,7 +299,7 @@ function stopTyping() {
 async function show(person) {
   try {
     const wanted = { kind: "direct", participant_ids: [person.id] };
-    if (!person.thread) chat.tell("join_conversation", { thread_id: learn(await chat.call("create_thread", wanted)).id });
+    if (!person.thread) join(learn(await chat.call("create_thread", wanted)));
     stopTyping();
     open = person.thread;
     $("log").replaceChildren();
@@ -318,7 +326,7 @@ function when(text) {
   return (date.toDateString() === new Date().toDateString() ? CLOCK : DAY).format(date);
 }
 
-const TICKS = { unsent: ["⏱", "Pendiente"], failed: ["⚠", "No enviado"], sent: ["✓", "Enviado"],
+const TICKS = { unsent: ["…", "Pendiente"], failed: ["⚠", "No enviado"], sent: ["✓", "Enviado"],
   delivered: ["✓✓", "Entregado"], read: ["✓✓", "Leído"] };
 function tickOf(thread, { seq, failed }) {
   if (failed) return "failed";
@@ -327,6 +335,7 @@ function tickOf(thread, { seq, failed }) {
 }
 
 function presenceOf({ typing, online, lastSeen, thread }) {
+  if (!status.ready) return "estado desconocido";
   if (typing) return "escribiendo…";
   if (online) return "en línea";
   if (lastSeen) return `últ. vez ${when(lastSeen)}`;
@@ -366,7 +375,7 @@ function showPerson(person) {
   badge.textContent = unread;
   badge.hidden = unread === 0;
   badge.ariaLabel = `${unread} sin leer`;
-  person.row.dataset.online = person.online;
+  person.row.dataset.online = status.ready && person.online;
   person.row.ariaCurrent = open === person.thread && Boolean(open);
 }
 
@@ -443,6 +452,7 @@ function signOut(notice = "") {
   for (const person of people.values()) Object.assign(person, { thread: null, typing: false, online: false });
   threads.clear();
   $("people").replaceChildren();
+  $("content").value = "";
   $("log").replaceChildren();
   document.title = "VeriHome · Demostración";
   $("app").hidden = true;
@@ -463,7 +473,12 @@ async function start() {
 
 $("leave").onclick = () => { signOut(); $("choices").querySelector("button").focus(); };
 $("back").onclick = () => { stopTyping(); const row = open.person.row; open = null; render(); row.focus(); };
-$("older").onclick = () => loadOlder(open).then(render, () => {});
+$("older").onclick = async () => {
+  const scroll = $("scroll");
+  const fromEnd = scroll.scrollHeight - scroll.scrollTop;
+  await loadOlder(open).then(render, () => {});
+  scroll.scrollTop = scroll.scrollHeight - fromEnd; // what was read stays where it was
+};
 $("composer").onsubmit = send;
 $("content").oninput = startTyping;
 $("content").onkeydown = (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event); };
