@@ -304,7 +304,7 @@ async function show(person) {
     open = person.thread;
     $("log").replaceChildren();
     if (!open.loaded) await loadOlder(open);
-  } catch { return; } // offline: the state says so
+  } catch { return render(); } // offline: the state says so, and catching up loads what is missing
   received(open);
   render();
   $("scroll").scrollTop = $("scroll").scrollHeight;
@@ -388,7 +388,8 @@ function showRoom() {
   if ($("typing").textContent !== typing) $("typing").textContent = typing;
   $("older").hidden = !open.older;
   const stored = [...open.messages.values()].sort((a, b) => a.seq - b.seq);
-  const unsent = [...open.unsent].map(([id, message]) => ({ ...message, client_message_id: id, sender_id: me.user_id }));
+  const mine = { sender_id: me.user_id };
+  const unsent = [...open.unsent].map(([id, message]) => ({ ...message, ...mine, client_message_id: id }));
   [...stored, ...unsent].forEach((message, place) => showMessage(message, place));
   if (atEnd) scroll.scrollTop = scroll.scrollHeight;
 }
@@ -481,7 +482,9 @@ $("older").onclick = async () => {
 };
 $("composer").onsubmit = send;
 $("content").oninput = startTyping;
-$("content").onkeydown = (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event); };
+$("content").onkeydown = (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
+};
 document.onvisibilitychange = () => {
   if (!me) return;
   for (const link of links) link.hurry();
