@@ -129,4 +129,5 @@ $(VENDOR): scripts/vendor.mjs | .venv/.stamp-node
 .PHONY: services
 services:
 	@$(call need,command -v redis-server,redis-server)
+	@$(call need,command -v curl,curl)
 	@$(call need,ls /usr/lib/postgresql/*/bin/initdb || command -v initdb,postgresql)

@@ -8,6 +8,7 @@ import logging
 import sys
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 
 def set_up_logs(level: str) -> None:
@@ -35,7 +36,13 @@ def set_up_logs(level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *exceptions, renderer],
         )
     )
+    handler.addFilter(_is_ours)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # Engine.IO and Socket.IO log packets, with their text, at INFO, and sids in errors: none of that may appear.
     for name in ("engineio", "socketio", "engineio.server", "socketio.server"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Leave out aiohttp's reports of malformed requests: they quote the request, which may hold a token."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)

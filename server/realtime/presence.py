@@ -63,13 +63,13 @@ class RedisPresenceStore:
         self._redis = redis
         self._process_id = process_id
         self._mine = MemoryPresenceStore()
-        self._unsaid: dict[str, PresenceState] = {}
+        self._unsaid: set[str] = set()
         self._trouble_at: float | None = None
 
     async def set(self, states: States) -> dict[str, PresenceChange]:
         """Record the states of users on this process, and return how they changed over all."""
         here = await self._mine.set(states)
-        self._unsaid |= states
+        self._unsaid |= states.keys()
         try:
             return await self._say()
         except (RedisError, OSError, TimeoutError):
@@ -96,7 +96,7 @@ class RedisPresenceStore:
             now = float((await self._redis.time())[0])
             is_new = await self._redis.zadd(f"{PREFIX}:processes", {self._process_id: now + ALIVE_S})
             if is_new:
-                self._unsaid = {**self._mine.mine(), **self._unsaid}
+                self._unsaid |= self._mine.mine().keys()
             changes = await self._say()
             if self._may_bury():
                 changes |= await self._bury_dead(now)
@@ -114,12 +114,12 @@ class RedisPresenceStore:
         await self._redis.aclose()
 
     async def _say(self) -> dict[str, PresenceChange]:
-        """Put what Redis has not heard yet: this time's, and what could not be said while it was away."""
-        saying, self._unsaid = self._unsaid, {}
+        """Put what Redis has not heard yet: what is new, and what could not be said while it was away."""
+        saying, self._unsaid = self._unsaid, set()
         try:
-            return await self._put(self._process_id, saying)
+            return await self._put(self._process_id, await self._mine.get(saying))
         except BaseException:
-            self._unsaid = saying | self._unsaid
+            self._unsaid |= saying
             raise
 
     def _may_bury(self) -> bool:

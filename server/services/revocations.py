@@ -35,7 +35,8 @@ class RevocationService:
         if command.jti is not None:
             new = Revocation("jti", command.jti, None, now)
         else:
-            new = Revocation("user", command.user_id or "", command.issued_before or now, now)
+            before = now if command.issued_before is None else command.issued_before
+            new = Revocation("user", command.user_id or "", before, now)
         await self._database.write(lambda work: work.revocations.add(new))
         self._learn(new)
         return Done()
