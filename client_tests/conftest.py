@@ -78,7 +78,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def start(sqlite_url: str) -> AsyncIterator[Start]:
-    """Starts servers in this process, on SQLite unless told otherwise: `await start(now, PRESENCE_GRACE_S="0.1")`."""
+    """Servers in this process, on SQLite unless told otherwise: call it with a clock and environment variables."""
     servers: list[Server] = []
 
     async def start_server(now: Clock = wall_clock, **environment: str) -> Server:

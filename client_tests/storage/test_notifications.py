@@ -3,12 +3,12 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
 from client_tests.storage.conftest import make_users
 from server.domain.errors import InvalidPayloadError, NotFoundError
-from server.domain.ids import new_id
 from server.domain.models import Notification
 from server.storage.database import Database
 from server.storage.engine import open_database
@@ -16,6 +16,8 @@ from server.storage.notifications import NotificationRepository
 from server.storage.unit_of_work import UnitOfWork
 
 NOW = 9_000
+_IDS = map("{:08}".format, count())
+"""Ascending, as UUIDv7 are; those of one millisecond are not."""
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +27,7 @@ async def _users(database: Database) -> None:
 
 async def notify(database: Database, user_id: str = "1", title: str = "t") -> Notification:
     """Store a notification."""
-    new = Notification(new_id(), user_id, title, "m", "medium", "/a", created_at=1, rev=0)
+    new = Notification(next(_IDS), user_id, title, "m", "medium", "/a", created_at=1, rev=0)
     return await database.write(lambda work: work.notifications.add(new))
 
 

@@ -152,6 +152,19 @@ async def test_plain_connection_that_reads_too_slowly_is_dropped(monkeypatch: py
     assert slow.sent == []
 
 
+async def test_plain_connection_that_reads_nothing_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ending a connection does not wait for a client that takes nothing."""
+    monkeypatch.setattr(connections, "LAST_WRITES_S", 0.02)
+    deaf = FakeWebSocket()
+    deaf.reads.clear()
+    connection = plain(Hub(), deaf)
+    connection.send(Pong(1))
+    await deaf.sends.wait()
+    async with asyncio.timeout(2):
+        await connection.close(4403)
+    assert deaf.close_code == 4403
+
+
 @pytest.mark.parametrize(("namespace", "room"), [(MESSAGING, "typing:t"), (THREADS, "thread:t")])
 async def test_plain_connection_hears_typing_where_its_namespace_tells_it(namespace: str, room: str) -> None:
     """On `/threads` typing is part of the thread's room."""

@@ -17,6 +17,7 @@ from server.realtime.rooms import thread_room, typing_room, user_room
 from server.realtime.sio import RealtimeServer
 
 MAX_QUEUED_FRAMES = 1_000
+LAST_WRITES_S = 2.0
 RECONNECT_AFTER_MS = 1_000
 
 
@@ -134,6 +135,9 @@ class PlainConnection(BaseConnection):
                 self._queue.put_nowait(None)
             except asyncio.QueueFull:
                 self._writer.cancel()
+        await asyncio.wait({self._writer}, timeout=LAST_WRITES_S)
+        # A client that reads nothing must not keep the server from ending others.
+        self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
 
     def _send(self, name: str, payload: dict[str, Any]) -> None:

@@ -7,15 +7,14 @@ locked in id order, which keeps processes that share a PostgreSQL from dead-lock
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection
 
 from server.domain.errors import NotFoundError
 from server.domain.models import Message
+from server.storage.append_io import StoredKey, append_io
 from server.storage.audiences import Audiences
 from server.storage.messages import MessageRepository
-from server.storage.tables import messages, participants, threads, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +53,17 @@ class _Place:
     moved: bool = False
 
 
-_ADVANCE_THREAD = (
-    update(threads)
-    .where(threads.c.id == bindparam("key"))
-    .values(last_seq=bindparam("new_seq"), rev=bindparam("new_rev"), activity_at=bindparam("new_activity_at"))
-)
-_ADVANCE_SENDER = (
-    update(participants)
-    .where(participants.c.thread_id == bindparam("key"), participants.c.user_id == bindparam("user"))
-    .values(read_seq=bindparam("new_read_seq"), own_since_read=bindparam("new_own_since_read"))
-)
-
-
 class Append:
     """One batch. `run` decides each message on its own: one that is refused leaves the others be."""
 
     def __init__(self, connection: Connection, audiences: Audiences) -> None:
         self._connection = connection
+        self._io = append_io(connection)
         self._audiences = audiences
         self._heads: dict[str, _Head] = {}
         self._places: dict[tuple[str, str], _Place] = {}
-        self._stored: dict[tuple[str, str | None, str], Message] = {}
-        self._rows: list[dict[str, Any]] = []
+        self._stored: dict[StoredKey, Message] = {}
+        self._new: list[Message] = []
 
     def run(self, batch: Sequence[NewMessage]) -> list[Appended | NotFoundError]:
         """Store the batch and return the outcome of each message, in order."""
@@ -87,48 +75,27 @@ class Append:
         return outcomes
 
     def _lock_threads(self, batch: Iterable[NewMessage]) -> None:
-        ids = sorted({new.thread_id for new in batch})
-        rows = self._connection.execute(
-            select(threads.c.id, threads.c.last_seq, threads.c.rev, threads.c.info_rev, threads.c.activity_at)
-            .where(threads.c.id.in_(ids))
-            .order_by(threads.c.id)
-            .with_for_update()
-        ).all()
+        rows = list(self._io.lock_threads(sorted({new.thread_id for new in batch})))
         self._heads = {row.id: _Head(row.last_seq, row.rev, row.activity_at) for row in rows}
         self._audiences.load(self._connection, {row.id: row.info_rev for row in rows})
 
     def _read_places(self, batch: Iterable[NewMessage]) -> None:
-        senders = {new.sender_id for new in batch if new.sender_id is not None}
-        rows = self._connection.execute(
-            select(
-                participants.c.thread_id,
-                participants.c.user_id,
-                participants.c.read_seq,
-                participants.c.own_since_read,
-                users.c.display_name,
-            )
-            .join(users, users.c.id == participants.c.user_id)
-            .where(participants.c.thread_id.in_(tuple(self._heads)), participants.c.user_id.in_(tuple(senders)))
-        )
-        for row in rows:
-            self._places[row.thread_id, row.user_id] = _Place(row.display_name, row.read_seq, row.own_since_read)
+        keys = {(new.thread_id, new.sender_id) for new in batch if new.sender_id is not None}
+        for row in self._io.places(sorted(keys)):
+            place = _Place(row.display_name, row.read_seq, row.own_since_read)
+            self._places[row.thread_id, row.user_id] = place
 
     def _read_stored(self, batch: Iterable[NewMessage]) -> None:
-        client_ids = {new.client_message_id for new in batch if new.client_message_id is not None}
-        if not client_ids:
-            return
-        ids = self._connection.execute(
-            select(messages.c.id).where(
-                messages.c.thread_id.in_(tuple(self._heads)),
-                messages.c.client_message_id.in_(tuple(client_ids)),
-            )
-        ).scalars()
-        for message in MessageRepository(self._connection).by_ids(ids).values():
-            self._remember(message)
+        keys = {key for new in batch if (key := _stored_key(new)) is not None}
+        ids = self._io.stored(sorted(keys)) if keys else []
+        if ids:
+            for message in MessageRepository(self._connection).by_ids(ids).values():
+                self._remember(message)
 
     def _remember(self, message: Message) -> None:
-        if message.client_message_id is not None:
-            self._stored[message.thread_id, message.sender_id, message.client_message_id] = message
+        key = _stored_key(message)
+        if key is not None:
+            self._stored[key] = message
 
     def _decide(self, new: NewMessage) -> Appended | NotFoundError:
         head = self._heads.get(new.thread_id)
@@ -136,10 +103,9 @@ class Append:
         if head is None or (place is None and new.sender_id is not None):
             return NotFoundError()
         audience = self._audiences.get(new.thread_id)
-        if new.client_message_id is not None:
-            earlier = self._stored.get((new.thread_id, new.sender_id, new.client_message_id))
-            if earlier is not None:
-                return Appended(earlier, audience, created=False)
+        key = _stored_key(new)
+        if key is not None and key in self._stored:
+            return Appended(self._stored[key], audience, created=False)
         message = self._number(new, head, place)
         self._remember(message)
         return Appended(message, audience, created=True)
@@ -167,50 +133,21 @@ class Append:
             sent_at=new.sent_at,
             client_message_id=new.client_message_id,
         )
-        self._rows.append(_row(message))
+        self._new.append(message)
         return message
 
     def _write(self) -> None:
-        if not self._rows:
+        if not self._new:
             return
-        self._connection.execute(insert(messages), self._rows)
-        touched = {row["thread_id"] for row in self._rows}
-        self._connection.execute(
-            _ADVANCE_THREAD,
-            [
-                {
-                    "key": key,
-                    "new_seq": head.last_seq,
-                    "new_rev": head.rev,
-                    "new_activity_at": head.activity_at,
-                }
-                for key, head in self._heads.items()
-                if key in touched
-            ],
-        )
-        moved = [
-            {
-                "key": key,
-                "user": user,
-                "new_read_seq": place.read_seq,
-                "new_own_since_read": place.own_since_read,
-            }
-            for (key, user), place in self._places.items()
-            if place.moved
+        touched = {message.thread_id for message in self._new}
+        heads = [
+            (head.last_seq, head.rev, head.activity_at, key) for key, head in self._heads.items() if key in touched
         ]
-        if moved:
-            self._connection.execute(_ADVANCE_SENDER, moved)
+        moved = [(place.read_seq, place.own_since_read, *key) for key, place in self._places.items() if place.moved]
+        self._io.write(self._new, heads, moved)
 
 
-def _row(message: Message) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "thread_id": message.thread_id,
-        "seq": message.seq,
-        "rev": message.rev,
-        "kind": message.kind,
-        "sender_id": message.sender_id,
-        "content": message.content,
-        "client_message_id": message.client_message_id,
-        "sent_at": message.sent_at,
-    }
+def _stored_key(message: NewMessage | Message) -> StoredKey | None:
+    if message.client_message_id is None:
+        return None
+    return StoredKey(message.thread_id, message.sender_id or "", message.client_message_id)

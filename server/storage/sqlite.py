@@ -52,9 +52,12 @@ class SqliteDatabase(Database):
         return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._commit_batch, works)
 
     def _commit_batch(self, works: Sequence[Work]) -> list[Any]:
+        batch = list(segments(works))
         outcomes: list[Any] = []
         with self._unavailable_when_away(), self._write_engine.begin() as connection:
-            for segment in segments(works):
+            if len(batch) == 1:  # the transaction itself is its savepoint
+                return self._run_segment(connection, batch[0])
+            for segment in batch:
                 outcomes += self._try_segment(connection, segment)
         return outcomes
 

@@ -1,0 +1,206 @@
+"""The few statements of a batch of messages, on each database's own driver.
+
+This is the hot path: SQLAlchemy's expression layer costs several times what the statements themselves do, so here, and
+only here, SQL is written out (ADR 0002). Both classes do the same; `append.py` decides what.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import Connection
+
+from server.domain.models import Message
+
+
+class ThreadRow(NamedTuple):
+    """A thread's counters, as read under its lock."""
+
+    id: str
+    last_seq: int
+    rev: int
+    info_rev: int
+    activity_at: int
+
+
+class PlaceRow(NamedTuple):
+    """A sender's place in a thread."""
+
+    thread_id: str
+    user_id: str
+    read_seq: int
+    own_since_read: int
+    display_name: str
+
+
+class StoredKey(NamedTuple):
+    """What makes a retry the same message; `sender_id` is "" for the system."""
+
+    thread_id: str
+    sender_id: str
+    client_message_id: str
+
+
+class AppendIo(Protocol):
+    """Reads and writes of one batch, inside its transaction."""
+
+    def lock_threads(self, ids: Sequence[str]) -> Iterable[ThreadRow]:
+        """Lock threads in the order of `ids` (sorted by the caller) and return those that exist."""
+        ...
+
+    def places(self, keys: Sequence[tuple[str, str]]) -> Iterable[PlaceRow]:
+        """Return the places of `(thread_id, user_id)` that exist."""
+        ...
+
+    def stored(self, keys: Sequence[StoredKey]) -> list[str]:
+        """Return the ids of messages that are stored already."""
+        ...
+
+    def write(
+        self,
+        messages: Sequence[Message],
+        heads: Sequence[tuple[int, int, int, str]],
+        places: Sequence[tuple[int, int, str, str]],
+    ) -> None:
+        """Insert messages, set `(last_seq, rev, activity_at)` by id, and `(read_seq, own_since_read)` by key."""
+        ...
+
+
+def append_io(connection: Connection) -> AppendIo:
+    """Return the statements for a connection's database."""
+    return SqliteAppendIo(connection) if connection.dialect.name == "sqlite" else PostgresAppendIo(connection)
+
+
+_COLUMNS = "id, thread_id, seq, rev, kind, sender_id, content, client_message_id, sent_at"
+
+
+def _message_row(message: Message) -> tuple[Any, ...]:
+    return (
+        message.id,
+        message.thread_id,
+        message.seq,
+        message.rev,
+        message.kind,
+        message.sender_id,
+        message.content,
+        message.client_message_id,
+        message.sent_at,
+    )
+
+
+class SqliteAppendIo:
+    """On `sqlite3` itself; lists travel as JSON. The writer's `BEGIN IMMEDIATE` is the lock."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._sqlite: Any = connection.connection.driver_connection
+
+    def lock_threads(self, ids: Sequence[str]) -> Iterable[ThreadRow]:
+        """Return the threads."""
+        query = (
+            "SELECT id, last_seq, rev, info_rev, activity_at FROM threads WHERE id IN (SELECT value FROM json_each(?))"
+        )
+        return map(ThreadRow._make, self._sqlite.execute(query, (json.dumps(ids),)))
+
+    def places(self, keys: Sequence[tuple[str, str]]) -> Iterable[PlaceRow]:
+        """Return the places. CROSS JOIN keeps the planner from starting anywhere but at the keys."""
+        query = """
+            SELECT p.thread_id, p.user_id, p.read_seq, p.own_since_read, u.display_name
+            FROM json_each(?) AS k
+            CROSS JOIN participants AS p
+                ON p.thread_id = json_extract(k.value, '$[0]') AND p.user_id = json_extract(k.value, '$[1]')
+            CROSS JOIN users AS u ON u.id = p.user_id
+        """
+        return map(PlaceRow._make, self._sqlite.execute(query, (json.dumps(keys),)))
+
+    def stored(self, keys: Sequence[StoredKey]) -> list[str]:
+        """Return the ids, by the unique index on just these expressions."""
+        query = """
+            SELECT m.id FROM json_each(?) AS k
+            CROSS JOIN messages AS m
+                ON m.thread_id = json_extract(k.value, '$[0]')
+                AND coalesce(m.sender_id, '') = json_extract(k.value, '$[1]')
+                AND m.client_message_id = json_extract(k.value, '$[2]')
+        """
+        return [row[0] for row in self._sqlite.execute(query, (json.dumps(keys),))]
+
+    def write(
+        self,
+        messages: Sequence[Message],
+        heads: Sequence[tuple[int, int, int, str]],
+        places: Sequence[tuple[int, int, str, str]],
+    ) -> None:
+        """Write row by row: SQLite has no round trips to save."""
+        insert = f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+        self._sqlite.executemany(insert, map(_message_row, messages))
+        self._sqlite.executemany("UPDATE threads SET last_seq = ?, rev = ?, activity_at = ? WHERE id = ?", heads)
+        advance = "UPDATE participants SET read_seq = ?, own_since_read = ? WHERE thread_id = ? AND user_id = ?"
+        self._sqlite.executemany(advance, places)
+
+
+class PostgresAppendIo:
+    """On asyncpg by way of SQLAlchemy's connection; lists travel as arrays, one round trip a statement."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def lock_threads(self, ids: Sequence[str]) -> Iterable[ThreadRow]:
+        """Lock and return the threads."""
+        query = """
+            SELECT id, last_seq, rev, info_rev, activity_at FROM threads
+            WHERE id = ANY($1::text[]) ORDER BY id COLLATE "C" FOR UPDATE
+        """
+        return map(ThreadRow._make, self._run(query, list(ids)))
+
+    def places(self, keys: Sequence[tuple[str, str]]) -> Iterable[PlaceRow]:
+        """Return the places."""
+        query = """
+            SELECT p.thread_id, p.user_id, p.read_seq, p.own_since_read, u.display_name
+            FROM unnest($1::text[], $2::text[]) AS k (thread_id, user_id)
+            JOIN participants AS p ON p.thread_id = k.thread_id AND p.user_id = k.user_id
+            JOIN users AS u ON u.id = p.user_id
+        """
+        return map(PlaceRow._make, self._run(query, *_columns(keys, 2)))
+
+    def stored(self, keys: Sequence[StoredKey]) -> list[str]:
+        """Return the ids."""
+        query = """
+            SELECT m.id FROM unnest($1::text[], $2::text[], $3::text[]) AS k (thread_id, sender_id, client_message_id)
+            JOIN messages AS m ON m.thread_id = k.thread_id
+                AND coalesce(m.sender_id, '') = k.sender_id AND m.client_message_id = k.client_message_id
+        """
+        return [row[0] for row in self._run(query, *_columns(keys, 3))]
+
+    def write(
+        self,
+        messages: Sequence[Message],
+        heads: Sequence[tuple[int, int, int, str]],
+        places: Sequence[tuple[int, int, str, str]],
+    ) -> None:
+        """Write each table in one statement."""
+        insert = f"""
+            INSERT INTO messages ({_COLUMNS}) SELECT * FROM unnest(
+                $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[],
+                $6::text[], $7::text[], $8::text[], $9::bigint[])
+        """  # noqa: S608 - constants
+        self._run(insert, *_columns([_message_row(message) for message in messages], 9))
+        advance_threads = """
+            UPDATE threads AS t SET last_seq = v.last_seq, rev = v.rev, activity_at = v.activity_at
+            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS v (last_seq, rev, activity_at, id)
+            WHERE t.id = v.id
+        """
+        self._run(advance_threads, *_columns(heads, 4))
+        advance_places = """
+            UPDATE participants AS p SET read_seq = v.read_seq, own_since_read = v.own_since_read
+            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])
+                AS v (read_seq, own_since_read, thread_id, user_id)
+            WHERE p.thread_id = v.thread_id AND p.user_id = v.user_id
+        """
+        if places:
+            self._run(advance_places, *_columns(places, 4))
+
+    def _run(self, query: str, *arrays: list[Any]) -> Any:
+        return self._connection.exec_driver_sql(query, arrays)
+
+
+def _columns(rows: Sequence[Sequence[Any]], count: int) -> list[list[Any]]:
+    return [[row[index] for row in rows] for index in range(count)]
