@@ -18,10 +18,10 @@ FULL, NORMAL, OFF, POSTGRES = "SQLite FULL", "SQLite NORMAL", "no storage", "Pos
 
 
 async def durability(bench: Bench) -> Section:
-    """Compare storages at 1,000 senders with one message in flight each."""
+    """Compare storages, everyone sending with one message in flight."""
     section = Section(
         "D: what durability costs",
-        "Scenario A with 1,000 senders on each storage; `no storage` only numbers messages in memory. PostgreSQL waits"
+        "Scenario A with everyone sending, on each storage; `no storage` only numbers messages in memory. PostgreSQL waits"
         " for its disk (fsync on), and shares the generator's core.",
         (*SEND_HEADER, "database us/send"),
     )

@@ -20,7 +20,6 @@ from server.storage.unit_of_work import UnitOfWork
 SECRET = "a secret of the benchmarks, 32 bytes or more"  # noqa: S105 - guards nothing but a benchmark
 TOKEN_LIFE_S = 3_600
 
-DIRECT_THREADS = 500
 GROUP_SIZE = 100
 
 
@@ -34,7 +33,7 @@ class SeededThread:
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """`direct`: 500 threads of 2, nobody in more than one of them. `group`: one of 100, of other people."""
+    """`direct`: threads of 2, nobody in more than one of them. `group`: one of 100, of other people."""
 
     direct: tuple[SeededThread, ...]
     group: SeededThread
@@ -42,13 +41,13 @@ class Population:
 
     @property
     def direct_tokens(self) -> list[str]:
-        """Tokens of the 1,000 people in direct threads."""
+        """Tokens of the people in direct threads."""
         return [self.tokens[user_id] for thread in self.direct for user_id in thread.user_ids]
 
 
-def make_population() -> Population:
+def make_population(direct_threads: int) -> Population:
     """Think up the people; `store` writes them."""
-    pairs = [(str(2 * i + 1), str(2 * i + 2)) for i in range(DIRECT_THREADS)]
+    pairs = [(str(2 * i + 1), str(2 * i + 2)) for i in range(direct_threads)]
     group = tuple(str(10_000 + i) for i in range(GROUP_SIZE))
     everyone = [user_id for pair in pairs for user_id in pair] + list(group)
     return Population(

@@ -17,7 +17,6 @@ from benchmarks.wire import MESSAGING, NAMESPACES
 GROUP_SENDERS = 10
 DIRECT_RATE = 500.0
 GROUP_RATE = 50.0
-IDLE_CLIENTS = 1_000
 SETTLE_S = 1.0
 FIRST = Plan(seconds=0.5, warm_up_s=0)
 
@@ -88,20 +87,21 @@ async def joined(
 
 
 async def direct_threads(bench: Bench) -> Section:
-    """A: 500 threads of two."""
+    """A: many threads of two."""
+    threads = len(bench.population.direct)
     async with AsyncExitStack() as stack:
         server = bench.start("a")
         load = await joined(stack, server, Load(server), bench)
         samples = await take_turns(
             bench,
             [
-                Case("1,000 senders, window 1", load, bench.plan(senders=2)),
-                Case("500 senders, window 1", load, bench.plan(senders=1)),
+                Case(f"{2 * threads:,} senders, window 1", load, bench.plan(senders=2)),
+                Case(f"{threads:,} senders, window 1", load, bench.plan(senders=1)),
                 Case(f"{DIRECT_RATE:.0f} sends/s", load, bench.plan(senders=2, rate=DIRECT_RATE)),
             ],
         )
     return Section(
-        "A: 500 threads of two, SQLite FULL",
+        f"A: {threads:,} threads of two, SQLite FULL",
         "Every send is validated, stored, committed, acknowledged with the stored message, and delivered to both.",
         SEND_HEADER,
         [send_row(name, runs) for name, runs in samples.items()],
@@ -149,7 +149,7 @@ async def idle_connections(bench: Bench) -> Section:
             found[kind].append(await _connect_all(bench, kinds[kind]))
             bench.say(f"  {kind}: {found[kind][-1][0]:.1f} KiB per connection")
     return Section(
-        f"C: {IDLE_CLIENTS:,} idle connections",
+        f"C: {len(bench.population.direct_tokens):,} idle connections",
         "Memory is the growth of the server's RSS a second after the last connected; a connect is TCP, upgrade, token"
         " check, CONNECT, `connection_established` and presence, 50 in progress at once.",
         ("connected to", "KiB per connection", "connects/s", "CPU us/connect"),
@@ -172,7 +172,7 @@ async def _connect_all(bench: Bench, namespaces: Sequence[str]) -> tuple[float, 
     try:
         rss_kib, cpu_s = server.rss_kib(), server.cpu_s()
         began = asyncio.get_running_loop().time()
-        await load.connect(bench.population.direct_tokens[:IDLE_CLIENTS], namespaces)
+        await load.connect(bench.population.direct_tokens, namespaces)
         seconds = asyncio.get_running_loop().time() - began
         await asyncio.sleep(SETTLE_S)
         count = len(load.clients)
