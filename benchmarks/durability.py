@@ -21,8 +21,8 @@ async def durability(bench: Bench) -> Section:
     """Compare storages, everyone sending with one message in flight."""
     section = Section(
         "D: what durability costs",
-        "Scenario A with everyone sending, on each storage; `no storage` only numbers messages in memory. PostgreSQL waits"
-        " for its disk (fsync on), and shares the generator's core.",
+        "Scenario A with everyone sending, on each storage; `no storage` only numbers messages in memory. PostgreSQL"
+        " waits for its disk (fsync on), and shares the generator's core.",
         (*SEND_HEADER, "database us/send"),
     )
     async with AsyncExitStack() as stack:

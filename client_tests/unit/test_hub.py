@@ -34,6 +34,7 @@ class FakeWebSocket:
     def __init__(self) -> None:
         self.sent: list[Any] = []
         self.close_code: int | None = None
+        self.aborted = False
         self.sends = asyncio.Event()
         self.reads = asyncio.Event()
         self.reads.set()
@@ -47,6 +48,10 @@ class FakeWebSocket:
     async def close(self, *, code: int) -> None:
         """Remember the code."""
         self.close_code = code
+
+    def abort(self) -> None:
+        """Drop the connection, as its transport does."""
+        self.aborted = True
 
 
 def deliver(hub: Hub, rooms: list[str], *, namespace: str = MESSAGING, skip: str | None = None) -> int:
@@ -109,7 +114,7 @@ def test_leave_of_every_room_leaves_nothing_behind() -> None:
 
 def plain(hub: Hub, websocket: FakeWebSocket, namespace: str = MESSAGING) -> PlainConnection:
     """Open a plain connection on a fake WebSocket."""
-    return PlainConnection(hub, websocket, namespace, None)  # type: ignore[arg-type]
+    return PlainConnection(hub, websocket, websocket, namespace, None)  # type: ignore[arg-type]
 
 
 async def test_plain_connection_sends_in_order_and_closes_with_its_code() -> None:
@@ -163,6 +168,7 @@ async def test_plain_connection_that_reads_nothing_is_closed_in_time(monkeypatch
     async with asyncio.timeout(2):
         await connection.close(4403)
     assert deaf.close_code == 4403
+    assert deaf.aborted, "its socket stays open"
 
 
 @pytest.mark.parametrize(("namespace", "room"), [(MESSAGING, "typing:t"), (THREADS, "thread:t")])

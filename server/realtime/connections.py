@@ -101,10 +101,18 @@ class SocketConnection(BaseConnection):
 class PlainConnection(BaseConnection):
     """A client of one of the plain routes. Frames leave in order through a bounded queue and one writing task."""
 
-    def __init__(self, hub: Hub, websocket: web.WebSocketResponse, namespace: str, thread_id: str | None) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        websocket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        namespace: str,
+        thread_id: str | None,
+    ) -> None:
         super().__init__(uuid.uuid4().hex, namespace, thread_id)
         self._hub = hub
         self._websocket = websocket
+        self._transport = transport
         self._queue: asyncio.Queue[str | None] = asyncio.Queue(MAX_QUEUED_FRAMES)
         self._close_code = 1000
         self._finished = False
@@ -135,8 +143,10 @@ class PlainConnection(BaseConnection):
                 self._queue.put_nowait(None)
             except asyncio.QueueFull:
                 self._writer.cancel()
-        await asyncio.wait({self._writer}, timeout=LAST_WRITES_S)
-        # A client that reads nothing must not keep the server from ending others.
+        _, unread = await asyncio.wait({self._writer}, timeout=LAST_WRITES_S)
+        if unread and self._transport is not None:
+            # A client that reads nothing keeps neither the server from ending others nor its socket.
+            self._transport.abort()
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
 

@@ -65,7 +65,8 @@ class PlainRoutes:
         return handle
 
     async def _session(self, request: web.Request, websocket: web.WebSocketResponse, namespace: str) -> None:
-        connection = PlainConnection(self._hub, websocket, namespace, request.match_info.get("thread_id"))
+        thread_id = request.match_info.get("thread_id")
+        connection = PlainConnection(self._hub, websocket, request.transport, namespace, thread_id)
         wanted = request.query.get("locale") or request.headers.get("Accept-Language")
         locale = choose_locale(wanted, self._default_locale)
         close_code: int | None = None
