@@ -36,7 +36,10 @@ def create_app(settings: Settings, container: Container | None = None) -> web.Ap
             proxy_middleware(settings.trusted_proxies),
             security_middleware,
             origin_middleware(
-                OriginPolicy(settings.allowed_origins), parts.dispatcher, parts.connections, settings.default_locale
+                OriginPolicy(settings.allowed_origins),
+                parts.dispatcher,
+                parts.services.connections,
+                settings.default_locale,
             ),
         ],
         client_max_size=MAX_BODY_BYTES,
@@ -53,7 +56,7 @@ def create_app(settings: Settings, container: Container | None = None) -> web.Ap
 def _add_namespaces(parts: Container) -> None:
     lanes = Lanes()
     for kind in (MessagingNamespace, ThreadsNamespace, NotificationsNamespace, PresenceNamespace):
-        namespace = kind(parts.dispatcher, parts.connections, lanes, parts.settings.default_locale)
+        namespace = kind(parts.dispatcher, parts.services.connections, lanes, parts.settings.default_locale)
         parts.sio.register_namespace(namespace)
 
 
@@ -62,18 +65,18 @@ def _add_routes(app: web.Application, parts: Container) -> None:
     HealthRoutes(
         parts.database,
         parts.manager,
-        parts.connections,
+        parts.services.connections,
         parts.dispatcher,
         settings.service_tokens,
         parts.registry,
         locale,
     ).add_to(app)
     if settings.websocket_enabled:
-        PlainRoutes(parts.dispatcher, parts.connections, parts.manager.hub, parts.tasks, locale).add_to(app)
+        PlainRoutes(parts.dispatcher, parts.services.connections, parts.manager.hub, parts.tasks, locale).add_to(app)
     if settings.demo and settings.tokens.secret:
-        DemoRoutes(parts.people, settings.tokens).add_to(app)
+        DemoRoutes(parts.services.people, settings.tokens).add_to(app)
     add_docs(app)
-    RestRoutes(parts.dispatcher, parts.connections, parts.kept_answers, locale).add_to(app)
+    RestRoutes(parts.dispatcher, parts.services.connections, parts.services.kept_answers, locale).add_to(app)
 
 
 async def _life(app: web.Application) -> AsyncIterator[None]:

@@ -25,7 +25,7 @@ from server.services.kept_answers import KeptAnswers
 from server.services.messages import MessageService
 from server.services.notifications import NotificationService
 from server.services.people import PeopleService
-from server.services.ports import Clock
+from server.services.ports import Clock, PresenceStore
 from server.services.presence import PresenceService
 from server.services.receipts import ReceiptService
 from server.services.revocations import RevocationService
@@ -45,17 +45,11 @@ def wall_clock() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
-    """The parts of a running process."""
+class Services:
+    """One service for each noun."""
 
-    settings: Settings
-    database: Database
-    tasks: Tasks
-    manager: LocalManager | RedisManager
-    sio: RealtimeServer
-    publisher: Publisher
-    presence: PresenceService
     people: PeopleService
+    presence: PresenceService
     threads: ThreadService
     messages: MessageService
     receipts: ReceiptService
@@ -66,6 +60,19 @@ class Container:
     connections: ConnectionService
     stats: StatsService
     kept_answers: KeptAnswers
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The parts of a running process."""
+
+    settings: Settings
+    database: Database
+    tasks: Tasks
+    manager: LocalManager | RedisManager
+    sio: RealtimeServer
+    publisher: Publisher
+    services: Services
     dispatcher: Dispatcher
     registry: CollectorRegistry
 
@@ -74,30 +81,30 @@ class Container:
         self.manager.on_control = self._on_control
         self.manager.initialize()
         self.sio.manager_initialized = True
-        await self.presence.tick()
+        await self.services.presence.tick()
         with suppress(UnavailableError):  # the database is away: the poll below goes on trying
-            await self.revocations.poll()
-        self.tasks.every(connections.CHECK_EVERY_S, self.connections.check_all, "check connections")
-        self.tasks.every(revocations.POLL_S, self.revocations.poll, "poll revocations")
-        self.tasks.every(presence.TICK_S, self.presence.tick, "presence tick")
-        self.tasks.every(receipts.SWEEP_S, self.receipts.sweep, "sweep receipts")
+            await self.services.revocations.poll()
+        self.tasks.every(connections.CHECK_EVERY_S, self.services.connections.check_all, "check connections")
+        self.tasks.every(revocations.POLL_S, self.services.revocations.poll, "poll revocations")
+        self.tasks.every(presence.TICK_S, self.services.presence.tick, "presence tick")
+        self.tasks.every(receipts.SWEEP_S, self.services.receipts.sweep, "sweep receipts")
 
     async def drain(self) -> None:
         """Let nobody in, and send all clients elsewhere."""
-        await self.connections.drain(DRAINING_CLOSE_CODE)
+        await self.services.connections.drain(DRAINING_CLOSE_CODE)
         await self.sio.shutdown()
 
     async def stop(self) -> None:
         """Commit what is queued, and let go of everything."""
         with suppress(UnavailableError):  # the shutdown goes on although the database may be away
-            await self.presence.close()
+            await self.services.presence.close()
         await self.tasks.close()
         await self.manager.close()
         await self.database.close()
 
     def _on_control(self, event: str, payload: dict[str, Any]) -> None:
         if event == "user_disconnected":
-            self.tasks.start(self.connections.end_connections_of(payload["user_id"]), "disconnect user")
+            self.tasks.start(self.services.connections.end_connections_of(payload["user_id"]), "disconnect user")
 
 
 def build(settings: Settings, *, database: Database | None = None, now: Clock = wall_clock) -> Container:
@@ -108,16 +115,67 @@ def build(settings: Settings, *, database: Database | None = None, now: Clock = 
     sio = create_server(client_manager=manager)
     sio.default_locale = settings.default_locale
     publisher = Publisher(manager)
+    services = _make_services(settings, database, publisher, store, tasks, now)
+    registry.register(StateCollector(database, manager, publisher, services.stats))
+    return Container(
+        settings=settings,
+        database=database,
+        tasks=tasks,
+        manager=manager,
+        sio=sio,
+        publisher=publisher,
+        services=services,
+        dispatcher=Dispatcher(handlers(services), services.connections.check_token, registry),
+        registry=registry,
+    )
 
+
+def handlers(services: Services) -> Mapping[str, Callable[..., Awaitable[Any]]]:
+    """Return the service method of every operation."""
+    return {
+        "ping": services.sync.ping,
+        "refresh_token": services.connections.refresh_token,
+        "sync": services.sync.sync,
+        "list_threads": services.threads.list_threads,
+        "get_thread": services.threads.get,
+        "create_thread": services.threads.create,
+        "open_thread": services.threads.open,
+        "list_people": services.people.list_people,
+        "get_history": services.messages.history,
+        "join_conversation": services.threads.join_conversation,
+        "leave_conversation": services.threads.leave_conversation,
+        "join": services.threads.join,
+        "leave": services.threads.leave,
+        "send_message": services.messages.send,
+        "post_message": services.messages.post,
+        "mark_as_read": services.receipts.mark_read,
+        "mark_messages_read": services.receipts.mark_messages_read,
+        "mark_delivered": services.receipts.mark_delivered,
+        "typing_start": services.typing.start,
+        "typing_stop": services.typing.stop,
+        "list_notifications": services.notifications.list_notifications,
+        "mark_notification_read": services.notifications.mark_read,
+        "mark_all_notifications_read": services.notifications.mark_all_read,
+        "clear_notification": services.notifications.clear,
+        "notify": services.notifications.notify,
+        "heartbeat": services.presence.heartbeat,
+        "get_presence": services.presence.get,
+        "put_user": services.people.put,
+        "revoke_tokens": services.revocations.revoke,
+        "disconnect_user": services.connections.disconnect_user,
+        "get_stats": services.stats.get,
+    }
+
+
+def _make_services(
+    settings: Settings, database: Database, publisher: Publisher, store: PresenceStore, tasks: Tasks, now: Clock
+) -> Services:
     people = PeopleService(database, publisher, now, settings.directory)
     presence_service = PresenceService(database, publisher, store, now, tasks, settings.presence_grace_s)
     threads = ThreadService(database, publisher, presence_service, now, settings.thread_creation)
     messages = MessageService(database, publisher, now, settings.max_message_chars)
-    receipt_service = ReceiptService(database, publisher, now, tasks)
     typing = TypingService(database, publisher)
-    notifications = NotificationService(database, publisher, now)
     revocation_service = RevocationService(database, now)
-    sync = SyncService(database)
     connection_service = ConnectionService(
         verifier=TokenVerifier(settings.tokens, now),
         service_tokens=settings.service_tokens,
@@ -130,62 +188,19 @@ def build(settings: Settings, *, database: Database | None = None, now: Clock = 
         now=now,
         hello=Hello(settings.heartbeat_interval_s, settings.reconnect_attempts),
     )
-    stats = StatsService(connection_service, messages, presence_service, now)
-    registry.register(StateCollector(database, manager, publisher, stats))
-    handlers: Mapping[str, Callable[..., Awaitable[Any]]] = {
-        "ping": sync.ping,
-        "refresh_token": connection_service.refresh_token,
-        "sync": sync.sync,
-        "list_threads": threads.list_threads,
-        "get_thread": threads.get,
-        "create_thread": threads.create,
-        "open_thread": threads.open,
-        "list_people": people.list_people,
-        "get_history": messages.history,
-        "join_conversation": threads.join_conversation,
-        "leave_conversation": threads.leave_conversation,
-        "join": threads.join,
-        "leave": threads.leave,
-        "send_message": messages.send,
-        "post_message": messages.post,
-        "mark_as_read": receipt_service.mark_read,
-        "mark_messages_read": receipt_service.mark_messages_read,
-        "mark_delivered": receipt_service.mark_delivered,
-        "typing_start": typing.start,
-        "typing_stop": typing.stop,
-        "list_notifications": notifications.list_notifications,
-        "mark_notification_read": notifications.mark_read,
-        "mark_all_notifications_read": notifications.mark_all_read,
-        "clear_notification": notifications.clear,
-        "notify": notifications.notify,
-        "heartbeat": presence_service.heartbeat,
-        "get_presence": presence_service.get,
-        "put_user": people.put,
-        "revoke_tokens": revocation_service.revoke,
-        "disconnect_user": connection_service.disconnect_user,
-        "get_stats": stats.get,
-    }
-    return Container(
-        settings=settings,
-        database=database,
-        tasks=tasks,
-        manager=manager,
-        sio=sio,
-        publisher=publisher,
-        presence=presence_service,
+    return Services(
         people=people,
+        presence=presence_service,
         threads=threads,
         messages=messages,
-        receipts=receipt_service,
+        receipts=ReceiptService(database, publisher, now, tasks),
         typing=typing,
-        notifications=notifications,
+        notifications=NotificationService(database, publisher, now),
         revocations=revocation_service,
-        sync=sync,
+        sync=SyncService(database),
         connections=connection_service,
-        stats=stats,
+        stats=StatsService(connection_service, messages, presence_service, now),
         kept_answers=KeptAnswers(database, now),
-        dispatcher=Dispatcher(handlers, connection_service.check_token, registry),
-        registry=registry,
     )
 
 

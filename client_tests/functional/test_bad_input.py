@@ -142,7 +142,7 @@ async def test_socketio_unknown_or_forged_event_answers_unknown_operation(
     await client.emit(name, payload, MESSAGING)
     assert (await client.heard("error"))["code"] == "unknown_operation"
     assert (await ok(client.call("ping", {"timestamp": 1}, MESSAGING))) == {"behind": []}
-    assert server.parts.connections.count == 1
+    assert server.parts.services.connections.count == 1
 
 
 async def test_socketio_emit_without_ack_failing_hears_error_event(server: Server, clients: Clients) -> None:
@@ -214,7 +214,7 @@ async def test_socketio_frame_that_is_nobodys_closes_with_its_code(
         assert message.type is aiohttp.WSMsgType.CLOSE, message
         assert ws.close_code == close_code
         await ws.close()
-    await until(lambda: not server.parts.sio.manager.rooms and not server.parts.connections.count)
+    await until(lambda: not server.parts.sio.manager.rooms and not server.parts.services.connections.count)
 
 
 async def test_socketio_binary_where_text_is_due_answers_invalid_payload(
@@ -282,7 +282,7 @@ async def test_plain_frame_of_the_wrong_kind_closes_with_its_code(
     await (client.ws.send_bytes(data) if isinstance(data, bytes) else client.ws.send_str(data))
     await asyncio.wait_for(client.closed.wait(), 5)
     assert client.close_code == close_code
-    await until(lambda: not server.parts.connections.count)
+    await until(lambda: not server.parts.services.connections.count)
 
 
 async def test_plain_thread_route_of_a_foreign_thread_closes_with_not_found(

@@ -214,7 +214,7 @@ async def test_plain_client_that_never_reads_is_dropped_with_its_own_code(
     slow.ws._response.connection.transport.resume_reading()
     await asyncio.wait_for(slow.closed.wait(), 10)
     assert slow.close_code == 4413
-    assert server.parts.connections.count == 1
+    assert server.parts.services.connections.count == 1
 
 
 async def until_queued(server: Server, writer: PlainClient, thread_id: str) -> None:

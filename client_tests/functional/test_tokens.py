@@ -53,7 +53,7 @@ async def test_socketio_connect_with_a_bad_token_is_refused_with_the_envelope(
     assert refusal["data"]["ok"] is False
     assert refusal["data"]["error"]["code"] == error_code
     await client.close()
-    assert server.parts.connections.count == 0
+    assert server.parts.services.connections.count == 0
 
 
 @pytest.mark.parametrize(("token", "error_code", "close_code"), BAD_TOKENS)
@@ -105,9 +105,9 @@ async def test_connect_says_hello_in_the_wanted_language(server: Server, clients
 async def test_namespaces_of_one_client_are_counted_and_leave_nothing_behind(server: Server, clients: Clients) -> None:
     """Four namespaces are four connections; closing leaves every table empty."""
     client = await clients.socket(server.url, 1, *NAMESPACES)
-    assert server.parts.connections.count == 4
+    assert server.parts.services.connections.count == 4
     await client.close()
-    await until(lambda: server.parts.connections.count == 0)
+    await until(lambda: server.parts.services.connections.count == 0)
     assert not server.parts.sio.manager.rooms
     assert not server.parts.sio.environ
 
@@ -133,16 +133,16 @@ async def test_expiring_token_is_warned_then_ended_with_its_own_code(start: Star
     plain = await clients.plain(server.url, 1)
     socket = await clients.socket(server.url, 2)
     clock.ahead_ms = 3_545_000
-    await server.parts.connections.check_all()
+    await server.parts.services.connections.check_all()
     for client in (plain, socket):
         warning = await client.heard("token_expiring")
         assert warning["expires_at"].endswith("Z")
     clock.ahead_ms = 3_625_000
-    await server.parts.connections.check_all()
+    await server.parts.services.connections.check_all()
     assert await ok(socket.call("ping")) == {"behind": []}
     clock.ahead_ms = 3_631_000
     assert await code(socket.call("ping")) == "token_expired"
-    await server.parts.connections.check_all()
+    await server.parts.services.connections.check_all()
     for client in (plain, socket):
         closing = await client.heard("connection_closing")
         assert closing == {"code": "token_expired", "retryable": False, "reconnect_after_ms": None}
@@ -150,7 +150,7 @@ async def test_expiring_token_is_warned_then_ended_with_its_own_code(start: Star
     await asyncio.wait_for(plain.closed.wait(), 5)
     assert plain.close_code == 4402
     await until(lambda: not socket.sio.connected)
-    assert server.parts.connections.count == 0
+    assert server.parts.services.connections.count == 0
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -162,10 +162,10 @@ async def test_refresh_token_renews_in_place(start: Start, clients: Clients, tra
     fresh = clients.token(1, exp=int(time.time()) + 7_200)
     assert (await ok(client.call("refresh_token", {"token": fresh})))["expires_at"]
     clock.ahead_ms = 3_700_000
-    await server.parts.connections.check_all()
+    await server.parts.services.connections.check_all()
     assert await ok(client.call("ping")) == {"behind": []}
     clock.ahead_ms = 7_150_000
-    await server.parts.connections.check_all()
+    await server.parts.services.connections.check_all()
     await client.heard("token_expiring")
 
 
@@ -185,7 +185,7 @@ async def test_revoked_user_is_ended_everywhere_and_may_not_come_back(server: Se
     other = await clients.socket(server.url, 2)
     http = clients.http(server.url, 1)
     await ok(service.call("revoke_tokens", {"user_id": 1, "issued_before": "2099-01-01T00:00:00Z"}))
-    await server.parts.connections.check_all()
+    await server.parts.services.connections.check_all()
     assert (await socket.heard("connection_closing"))["code"] == "revoked"
     assert (await plain.heard("connection_closing"))["code"] == "revoked"
     await asyncio.wait_for(plain.closed.wait(), 5)
@@ -221,5 +221,5 @@ async def test_disconnect_user_closes_all_of_their_connections(server: Server, c
     client = await clients.socket(server.url, 1, MESSAGING, NOTIFICATIONS)
     await ok(service.call("disconnect_user", {"user_id": 1}))
     await client.heard("connection_closing")
-    await until(lambda: server.parts.connections.count == 0)
+    await until(lambda: server.parts.services.connections.count == 0)
     assert (await clients.socket(server.url, 1)).sio.connected
