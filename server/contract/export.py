@@ -297,7 +297,7 @@ What happens live is told over Socket.IO and plain WebSocket: see [the events](/
 _EVENTS_TEXT = """\
 Four Socket.IO namespaces, and a plain WebSocket route for each. The HTTP API is [described apart](/docs).
 
-**Socket.IO**, at `/socket.io/`: connect to a namespace with `auth: {token, locale?, thread_id?, recovery?}`.
+**Socket.IO**, at `/socket.io/`: connect to a namespace with `auth: {token, locale?, thread_id?}`.
 An operation is an event with one object; its ack is the envelope `{"ok": true, "data"}` or
 `{"ok": false, "error"}`. Without an ack, a refusal is told by the event `error`.
 
