@@ -10,10 +10,7 @@ message is gone as soon as it is sent, and a retry is not recognised.
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvloop
-from aiohttp import web
-
-from server.app import create_app
+from server.app import create_app, run
 from server.bootstrap import build
 from server.domain.errors import NotFoundError
 from server.domain.models import Message
@@ -77,17 +74,7 @@ def main() -> None:
     settings = load_settings()
     set_up_logs(settings.log_level)
     database = NumberingDatabase(sqlite_path(settings.database_url), synchronous=settings.sqlite_synchronous)
-    app = create_app(settings, build(settings, database=database))
-    web.run_app(
-        app,
-        host=settings.host,
-        port=settings.port,
-        access_log=None,
-        print=None,
-        shutdown_timeout=3,
-        backlog=4096,
-        loop=uvloop.new_event_loop(),
-    )
+    run(create_app(settings, build(settings, database=database)), settings)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,9 @@
 """The command line: `python -m server serve | migrate | token | export`."""
 
 import argparse
-import asyncio
 import json
 import sys
 import time
-
-MAX_EXIT_S = 3.0
-"""So long may requests that are under way take to end after SIGTERM."""
-KEEPALIVE_S = 95
-"""Longer than Heroku's router keeps its connections (90 s), so that it never meets one that we just closed."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,10 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(_options: argparse.Namespace) -> int:
-    import structlog
-    from aiohttp import web
-
-    from server.app import create_app
+    from server.app import create_app, run
     from server.logs import set_up_logs
     from server.settings import load_settings
     from server.storage.engine import migrate
@@ -55,36 +46,8 @@ def _serve(_options: argparse.Namespace) -> int:
     set_up_logs(settings.log_level)
     if settings.demo:
         migrate(settings.database_url)
-    app = create_app(settings)
-    log = structlog.get_logger()
-
-    async def announce(_app: web.Application) -> None:
-        if settings.demo:
-            log.warning("demo: everyone who asks gets a token; never run this where it matters")
-        shown = "localhost" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
-        log.info("serving", url=f"http://{shown}:{settings.port}", demo=settings.demo)
-
-    app.on_startup.append(announce)
-    web.run_app(
-        app,
-        host=settings.host,
-        port=settings.port,
-        access_log=None,
-        print=None,
-        keepalive_timeout=KEEPALIVE_S,
-        shutdown_timeout=MAX_EXIT_S,
-        backlog=4096,
-        loop=_event_loop(),
-    )
+    run(create_app(settings), settings)
     return 0
-
-
-def _event_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:  # not there on Windows
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def _migrate(_options: argparse.Namespace) -> int:

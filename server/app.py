@@ -1,7 +1,10 @@
 """The aiohttp application: the three transports on one container."""
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 
+import structlog
 from aiohttp import web
 
 from server.bootstrap import Container, build
@@ -23,6 +26,11 @@ from server.routes.middleware import (
 from server.routes.rest import MAX_BODY_BYTES, RestRoutes
 from server.routes.websocket import PlainRoutes
 from server.settings import Settings
+
+MAX_EXIT_S = 3.0
+"""So long may requests that are under way take to end after SIGTERM."""
+KEEPALIVE_S = 95
+"""Longer than Heroku's router keeps its connections (90 s), so that it never meets one that we just closed."""
 
 CONTAINER: web.AppKey[Container] = web.AppKey("container", Container)
 
@@ -87,3 +95,47 @@ async def _life(app: web.Application) -> AsyncIterator[None]:
 
 async def _drain(app: web.Application) -> None:
     await app[CONTAINER].drain()
+
+
+def run(app: web.Application, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    app.on_startup.append(_announce)
+    web.run_app(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=None,
+        print=None,
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=MAX_EXIT_S,
+        backlog=4096,
+        loop=_event_loop(),
+    )
+
+
+async def _announce(app: web.Application) -> None:
+    settings, log = app[CONTAINER].settings, structlog.get_logger()
+    _settle_garbage_collector()
+    if settings.demo:
+        log.warning("demo: everyone who asks gets a token; never run this where it matters")
+    shown = "localhost" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
+    log.info("serving", url=f"http://{shown}:{settings.port}", demo=settings.demo)
+
+
+def _settle_garbage_collector() -> None:
+    """Leave what was made at the start out of every later collection, and collect less often.
+
+    Most of what the server makes dies by reference count at once. With the default thresholds a third of a message's
+    CPU went into walks over everything that lives (docs/performance.md).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1_000)
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # noqa: PLC0415 - not there on Windows
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

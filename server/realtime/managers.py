@@ -74,7 +74,8 @@ class LocalManager(socketio.AsyncManager):
             if sid == skip or socket is None or socket.closed:
                 continue
             if packet is None:  # encoded once, and only if anyone hears it
-                text = self.server.packet_class(socket_packet.EVENT, [event, payload], namespace).encode()
+                # `binary=False`: our payloads are JSON, and searching them for bytes costs more than encoding them.
+                text = self.server.packet_class(socket_packet.EVENT, [event, payload], namespace, binary=False).encode()
                 packet = engine_packet.Packet(engine_packet.MESSAGE, text)
             # Straight into the client's queue, where stock python-socketio makes a task for each recipient.
             socket.queue.put_nowait(packet)

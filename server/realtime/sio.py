@@ -114,7 +114,9 @@ class RealtimeServer(socketio.AsyncServer):
 
     def send_now(self, sid: str, namespace: str, event: str, payload: Any) -> None:
         """Queue an event for one connection; never waits."""
-        self._queue_packet(sid, namespace, socket_packet.Packet(socket_packet.EVENT, [event, payload], namespace))
+        self._queue_packet(
+            sid, namespace, socket_packet.Packet(socket_packet.EVENT, [event, payload], namespace, binary=False)
+        )
 
     def send_disconnect(self, sid: str, namespace: str) -> None:
         """Queue a DISCONNECT packet, after which the official client does not come back by itself."""
@@ -200,7 +202,7 @@ class RealtimeServer(socketio.AsyncServer):
         self, eio_sid: str, sid: str, namespace: str, ack_id: int | None, op: str, envelope: Envelope
     ) -> None:
         if ack_id is not None:
-            packet = self.packet_class(socket_packet.ACK, [envelope], namespace, ack_id)
+            packet = self.packet_class(socket_packet.ACK, [envelope], namespace, ack_id, binary=False)
             await self._send_packet(eio_sid, packet)
         elif not envelope["ok"]:
             self.send_now(sid, namespace, "error", {"op": op, **envelope["error"]})
