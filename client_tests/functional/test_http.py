@@ -123,6 +123,7 @@ async def test_health_readiness_stats_and_metrics_tell_the_state(
         "verihome_connections 2.0",
         "verihome_messages_total 1.0",
         "verihome_write_queue_depth 0.0",
+        "verihome_cluster_dropped_total 0.0",
         'verihome_operations_total{code="ok",op="send_message"} 1.0',
         'verihome_operations_total{code="unknown_operation",op="unknown"} 1.0',
         'verihome_ack_seconds_count{op="send_message"} 1.0',

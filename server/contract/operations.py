@@ -29,7 +29,10 @@ _STATUS = frozenset({PRESENCE})
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row. `http` is `METHOD /path` below `/api/v1`; `concurrent` operations need not wait for one another."""
+    """One row. `http` is `METHOD /path` below `/api/v1`; `concurrent` operations need not wait for one another.
+
+    `loopback`: over HTTP from the same machine it needs no token.
+    """
 
     name: str
     summary: str
@@ -39,6 +42,7 @@ class Operation:
     http: str | None = None
     actor: Literal["user", "service"] = "user"
     concurrent: bool = False
+    loopback: bool = False
 
     @property
     def method(self) -> str:
@@ -273,6 +277,7 @@ _ROWS = (
         schemas.StatsSchema,
         http="GET /stats",
         actor="service",
+        loopback=True,
     ),
 )
 

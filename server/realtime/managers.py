@@ -30,12 +30,16 @@ ControlHandler = Callable[[str, dict[str, Any]], None]
 
 
 class LocalManager(socketio.AsyncManager):
-    """The manager of a process on its own, and the local half of a clustered one. `deliveries` counts frames."""
+    """The manager of a process on its own, and the local half of a clustered one.
+
+    `deliveries` counts frames; `dropped` counts events that no other process will hear (too long an outage).
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.hub = Hub()
         self.deliveries = 0
+        self.dropped = 0
         self.on_control: ControlHandler = lambda _event, _payload: None
 
     @property
@@ -87,7 +91,6 @@ class RedisManager(socketio.AsyncRedisManager, LocalManager):
 
     def __init__(self, url: str, redis_options: dict[str, Any]) -> None:
         socketio.AsyncRedisManager.__init__(self, url, channel="verihome:events", redis_options=redis_options)
-        self.dropped = 0
         self._outbox: deque[str] = deque()
         self._wake = asyncio.Event()
         self._subscribed = False

@@ -86,6 +86,7 @@ class StateCollector(Collector):
             "verihome_deliveries": ("Events handed to connections.", lambda: manager.deliveries),
             "verihome_write_batches": ("Batches of writes committed.", lambda: database.writer.batches),
             "verihome_writes": ("Writes committed.", lambda: database.writer.works),
+            "verihome_cluster_dropped": ("Events not told to other processes.", lambda: manager.dropped),
             "verihome_publish_failures": ("Events that could not be told.", lambda: publisher.failures),
         }
 

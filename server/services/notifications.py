@@ -1,5 +1,7 @@
 """Notifications: told at once, kept until cleared."""
 
+from collections.abc import Callable
+
 from server.domain.commands import ListNotifications, MarkAllNotificationsRead, NotificationCommand, Notify
 from server.domain.errors import NotFoundError
 from server.domain.events import NotificationCreated, NotificationUpdated
@@ -9,7 +11,11 @@ from server.domain.results import NotificationPage, NotificationsUpdated, Notifi
 from server.services.actor import Actor
 from server.services.ports import Clock, Publisher
 from server.storage.database import Database
+from server.storage.notifications import NotificationRepository
 from server.storage.unit_of_work import UnitOfWork
+
+Change = Callable[[NotificationRepository, int], int | None]
+"""Changes a centre at a time, and returns the rev of the change (None: nothing changed)."""
 
 
 class NotificationService:
@@ -44,8 +50,10 @@ class NotificationService:
         Raises:
             NotFoundError: unknown, cleared, or another's.
         """
-        now = self._now()
-        return await self._change(actor, command.notification_id, "mark_read", now)
+        user_id, notification_id = actor.user_id, command.notification_id
+        return await self._change(
+            user_id, lambda centre, now: centre.mark_read(user_id, notification_id, now), notification_id
+        )
 
     async def clear(self, actor: Actor, command: NotificationCommand) -> NotificationsUpdated:
         """Remove one from the centre.
@@ -53,24 +61,25 @@ class NotificationService:
         Raises:
             NotFoundError: unknown, cleared before, or another's.
         """
-        now = self._now()
-        return await self._change(actor, command.notification_id, "clear", now)
+        user_id, notification_id = actor.user_id, command.notification_id
+        return await self._change(
+            user_id, lambda centre, now: centre.clear(user_id, notification_id, now), notification_id, clears=True
+        )
 
     async def mark_all_read(self, actor: Actor, _command: MarkAllNotificationsRead) -> NotificationsUpdated:
         """Read all."""
-        return await self._change(actor, None, "mark_all_read", self._now())
-
-    async def _change(self, actor: Actor, notification_id: str | None, what: str, now: int) -> NotificationsUpdated:
         user_id = actor.user_id
+        return await self._change(user_id, lambda centre, now: centre.mark_all_read(user_id, now))
+
+    async def _change(
+        self, user_id: str, change: Change, notification_id: str | None = None, *, clears: bool = False
+    ) -> NotificationsUpdated:
+        """Change one notification, or (None) all; tell it if anything changed."""
+        now = self._now()
 
         def job(work: UnitOfWork) -> tuple[int | None, NotificationsUpdated]:
             centre = work.notifications
-            if notification_id is None:
-                rev = centre.mark_all_read(user_id, now)
-            elif what == "clear":
-                rev = centre.clear(user_id, notification_id, now)
-            else:
-                rev = centre.mark_read(user_id, notification_id, now)
+            rev = change(centre, now)
             return rev, NotificationsUpdated(centre.unread_count(user_id), centre.rev(user_id))
 
         rev, standing = await self._database.write(job)
@@ -80,7 +89,7 @@ class NotificationService:
                 notification_ids=() if notification_id is None else (notification_id,),
                 all=notification_id is None,
                 read_at=now,
-                cleared_at=now if what == "clear" else None,
+                cleared_at=now if clears else None,
                 unread_count=standing.unread_count,
                 rev=rev,
             )
