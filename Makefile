@@ -16,7 +16,9 @@ WITH_NODE := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTEST_ARGS ?= -n 2
 
 VENDOR := server/static/vendor/.stamp
+APP := server/static/app/.stamp
 CONTRACT := docs/contract
+NPM := npm --no-audit --no-fund --silent
 
 # $(call need,SHELL TEST,DEBIAN PACKAGES): installs what is missing if it can, else says so and stops.
 define need
@@ -31,51 +33,66 @@ help: ## Show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: install
-install: .venv/.stamp-runtime .venv/.stamp-dev $(VENDOR) ## Fill .venv and prepare everything for serve; starts nothing
+install: .venv/.stamp-runtime .venv/.stamp-dev $(VENDOR) $(APP) ## Fill .venv and prepare everything for serve; starts nothing
 
 .PHONY: run
-run: .venv/.stamp-runtime $(VENDOR) ## Install, then serve the demo on port 8000 (PORT=... for another)
+run: .venv/.stamp-runtime $(VENDOR) $(APP) ## Install, then serve the web app with demo people on port 8000 (PORT=...)
 	@DEMO="$${DEMO:-1}" PORT="$${PORT:-8000}" exec $(PY) -m server serve
 
 .PHONY: test
-test: install services .venv/.stamp-js lint types contract-check ## Everything: lint, types, contract, then all tests
+test: lint types contract-check test-server test-web ## Everything: lint, types, contract, then all tests
+
+.PHONY: test-server
+test-server: install services .venv/.stamp-js ## The server's tests
 	@$(WITH_NODE) $(PY) -m pytest $(PYTEST_ARGS)
 
+.PHONY: test-web
+test-web: install browser ## The library's tests, the packed library in a project of its own, the web app in Chromium
+	@cd frontend && export $(WITH_NODE) && $(NPM) run test && $(NPM) run size && $(NPM) run consumer && $(NPM) run e2e
+
+.PHONY: screenshots
+screenshots: install browser ## Take the README's pictures anew
+	@cd frontend && export $(WITH_NODE) && SCREENSHOTS=1 $(NPM) run e2e -- screenshots
+
 .PHONY: lint
-lint: .venv/.stamp-dev .venv/.stamp-node ## Style, import directions, known vulnerabilities
+lint: .venv/.stamp-dev frontend/node_modules/.stamp ## Style, import directions, known vulnerabilities
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports setup.cfg
+	@cd frontend && export $(WITH_NODE) && $(NPM) run lint
 	@$(WITH_NODE) scripts/audit.sh
 
 .PHONY: types
-types: .venv/.stamp-dev ## mypy --strict
+types: .venv/.stamp-dev frontend/node_modules/.stamp ## mypy --strict, and TypeScript's compiler
 	@.venv/bin/mypy --strict server
+	@cd frontend && export $(WITH_NODE) && $(NPM) run types
 
 .PHONY: bench
 bench: .venv/.stamp-dev ## Measure the server
 	@$(PY) -m benchmarks
 
 .PHONY: contract
-contract: .venv/.stamp-runtime ## Regenerate docs/contract from the code
-	@mkdir -p $(CONTRACT)
-	@$(call export-contract,$(CONTRACT))
+contract: .venv/.stamp-runtime frontend/node_modules/.stamp ## Regenerate docs/contract and the TypeScript types from the code
+	@$(call export-contract,$(CONTRACT),$(TYPES))
 
 # Against a fresh export rather than `git diff`: also right in a tree that is not a git checkout, or half staged.
 .PHONY: contract-check
-contract-check: .venv/.stamp-runtime
-	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; $(call export-contract,$$fresh); \
-	for file in openapi asyncapi schema; do \
-	  diff -u "$(CONTRACT)/$$file.json" "$$fresh/$$file.json" || \
-	    { echo "$(CONTRACT)/$$file.json is out of date: run make contract" >&2; exit 1; }; \
+contract-check: .venv/.stamp-runtime frontend/node_modules/.stamp
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; $(call export-contract,$$fresh,$$fresh); \
+	for file in $(CONTRACT)/{openapi,asyncapi,schema}.json $(TYPES)/contract.ts; do \
+	  diff -u "$$file" "$$fresh/$$(basename "$$file")" || { echo "$$file is out of date: run make contract" >&2; exit 1; }; \
 	done; echo "contract: up to date"
 
-# Through a scratch file, so that a failing export does not leave half a document.
+TYPES := frontend/src/types/generated
+
+# $(call export-contract,FOLDER OF THE DOCUMENTS,FOLDER OF THE TYPES). Through a scratch file, so that a failing
+# export does not leave half a document.
 define export-contract
 scratch=$$(mktemp); \
 for pair in openapi:openapi asyncapi:asyncapi jsonschema:schema; do \
   $(PY) -m server export "$${pair%:*}" > "$$scratch" && cat "$$scratch" > "$(1)/$${pair#*:}.json" || exit 1; \
-done; rm -f "$$scratch"
+done; rm -f "$$scratch"; \
+$(WITH_NODE) node frontend/scripts/contract.mjs "$(1)/schema.json" "$(2)/contract.ts"
 endef
 
 # One lock for all systems and Pythons, with hashes and without the name of any registry. What is locked already
@@ -120,10 +137,27 @@ $(VENDOR): scripts/vendor.mjs | .venv/.stamp-node
 	@echo "fetching the documentation viewers"
 	@$(WITH_NODE) node scripts/vendor.mjs
 
+frontend/node_modules/.stamp: frontend/package-lock.json | .venv/.stamp-node
+	@echo "installing the web app's packages"
+	@cd frontend && export $(WITH_NODE) && $(NPM) ci --ignore-scripts
+	@touch $@
+
+# Built into the Python package, which serves it and carries it in its wheel.
+$(APP): frontend/node_modules/.stamp frontend/index.html frontend/vite.config.ts \
+  $(shell find frontend/src frontend/public -type f -not -name '*.test.*' 2>/dev/null)
+	@echo "building the web app"
+	@cd frontend && export $(WITH_NODE) && $(NPM) run build -- --logLevel warn
+	@touch $@
+
 .venv/.stamp-js: client_tests/js/package-lock.json | .venv/.stamp-node
 	@echo "installing the JavaScript client for the tests"
-	@$(WITH_NODE) npm --prefix client_tests/js ci --ignore-scripts --no-audit --no-fund --silent
+	@$(WITH_NODE) $(NPM) --prefix client_tests/js ci --ignore-scripts
 	@touch $@
+
+# Fonts by name: without recommended packages, Chromium comes with none.
+.PHONY: browser
+browser:
+	@$(call need,command -v chromium,chromium fonts-liberation fonts-noto-color-emoji)
 
 # The servers that the tests start themselves, on random ports (client_tests/services.py).
 .PHONY: services

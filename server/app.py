@@ -14,6 +14,7 @@ from server.namespaces.notifications import NotificationsNamespace
 from server.namespaces.presence import PresenceNamespace
 from server.namespaces.threads import ThreadsNamespace
 from server.routes.demo import DemoRoutes
+from server.routes.demo_content import DemoContent
 from server.routes.docs import add_docs
 from server.routes.health import HealthRoutes
 from server.routes.middleware import (
@@ -24,6 +25,7 @@ from server.routes.middleware import (
     security_middleware,
 )
 from server.routes.rest import MAX_BODY_BYTES, RestRoutes
+from server.routes.web_app import WebAppRoutes
 from server.routes.websocket import PlainRoutes
 from server.settings import Settings
 
@@ -82,7 +84,10 @@ def _add_routes(app: web.Application, parts: Container) -> None:
     if settings.websocket_enabled:
         PlainRoutes(parts.dispatcher, parts.services.connections, parts.manager.hub, parts.tasks, locale).add_to(app)
     if settings.demo and settings.tokens.secret:
-        DemoRoutes(parts.services.people, settings.tokens).add_to(app)
+        services = parts.services
+        content = DemoContent(services.threads, services.messages, services.receipts, services.notifications)
+        DemoRoutes(services.people, content, settings.tokens).add_to(app)
+    WebAppRoutes().add_to(app)
     add_docs(app)
     RestRoutes(parts.dispatcher, parts.services.connections, parts.services.kept_answers, locale).add_to(app)
 

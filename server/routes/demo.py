@@ -1,18 +1,15 @@
-"""The demo (`DEMO=1`): a few people, a token for whoever picks one, and one small page to chat on."""
+"""The demo (`DEMO=1`): a few people with something to talk about, and a token for whoever picks one in the web app."""
 
 import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from aiohttp import web
 
 from server.domain.commands import PutUser
+from server.routes.demo_content import DemoContent
 from server.services.actor import Actor
 from server.services.auth import issue_token
 from server.services.people import PeopleService
 from server.services.token_config import TokenConfig
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PEOPLE = {
     "1": "María García",
@@ -21,23 +18,18 @@ PEOPLE = {
     "4": "Fontanería Ríos",
 }
 TOKEN_TTL_S = 12 * 60 * 60
-STATIC = Path(__file__).parent.parent / "static" / "demo"
-
-_CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:"
 
 
 class DemoRoutes:
     """Serves the demo. Never mounted without `DEMO=1`: it gives everyone a token."""
 
-    def __init__(self, people: PeopleService, tokens: TokenConfig) -> None:
+    def __init__(self, people: PeopleService, content: DemoContent, tokens: TokenConfig) -> None:
         self._people = people
+        self._content = content
         self._tokens = tokens
 
     def add_to(self, app: web.Application) -> None:
-        """Mount the page and make the people."""
-        app.router.add_get("/", self._file("index.html"))
-        app.router.add_get("/demo/demo.js", self._file("demo.js"))
-        app.router.add_get("/demo/demo.css", self._file("demo.css"))
+        """Mount the two routes and, at the start, make the people."""
         app.router.add_get("/demo/people", self._list)
         app.router.add_post("/demo/sessions/{user_id}", self._sign_in)
         app.on_startup.append(self._make_people)
@@ -46,6 +38,7 @@ class DemoRoutes:
         service = Actor("service", "", "es")
         for user_id, name in PEOPLE.items():
             await self._people.put(service, PutUser(user_id, name))
+        await self._content.fill()
 
     async def _list(self, _request: web.Request) -> web.Response:
         return web.json_response([{"id": int(user_id), "name": name} for user_id, name in PEOPLE.items()])
@@ -58,12 +51,3 @@ class DemoRoutes:
         now_ms = time.time_ns() // 1_000_000
         token = issue_token(self._tokens, user_id=user_id, name=name, ttl_s=TOKEN_TTL_S, now_ms=now_ms)
         return web.json_response({"token": token, "user_id": int(user_id), "name": name})
-
-    @staticmethod
-    def _file(name: str) -> Handler:
-        async def handle(_request: web.Request) -> web.StreamResponse:
-            return web.FileResponse(
-                STATIC / name, headers={"Content-Security-Policy": _CSP, "Cache-Control": "no-cache"}
-            )
-
-        return handle

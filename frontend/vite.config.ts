@@ -1,0 +1,53 @@
+/// <reference types="vitest/config" />
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import react from "@vitejs/plugin-react";
+import { defineConfig, type Plugin } from "vite";
+
+const OUT = "../server/static/app";
+
+/** Beside each file of text its gzip, which the server's FileResponse picks for those who accept it. */
+function compressed(): Plugin {
+  return {
+    name: "compressed",
+    apply: "build",
+    closeBundle() {
+      for (const name of readdirSync(OUT, { recursive: true, encoding: "utf8" })) {
+        if (!/\.(js|css|svg|json|webmanifest)$/.test(name)) continue;
+        const bytes = readFileSync(join(OUT, name));
+        if (bytes.length > 1024) writeFileSync(join(OUT, `${name}.gz`), gzipSync(bytes, { level: 9 }));
+      }
+    },
+  };
+}
+
+// The web app. Built into the Python package, which serves it at `/` and ships it in its wheel.
+export default defineConfig({
+  plugins: [react(), compressed()],
+  // The server puts a new one in for every answer (server/routes/web_app.py).
+  html: { cspNonce: "__CSP_NONCE__" },
+  build: {
+    outDir: OUT,
+    emptyOutDir: true,
+    target: "es2022",
+    // An inlined data: URL would need a hole in the content security policy.
+    assetsInlineLimit: 0,
+    // Its inline polyfill would be refused by the policy, and every browser that we serve knows modulepreload.
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    // `npm run dev` beside `make run`.
+    proxy: Object.fromEntries(
+      ["/socket.io", "/ws", "/api", "/demo"].map((path) => [path, { target: "http://localhost:8000", ws: true }]),
+    ),
+  },
+  test: {
+    environment: "jsdom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    setupFiles: ["src/testing/setup.ts"],
+    typecheck: { enabled: true, include: ["src/**/*.test-d.ts"] },
+    restoreMocks: true,
+  },
+});

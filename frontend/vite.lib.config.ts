@@ -1,0 +1,29 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+import { dependencies, peerDependencies } from "./package.json";
+
+const external = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
+
+// The library `@verihome/realtime`: everything that it depends on stays outside, to be shared with the host's app.
+export default defineConfig({
+  plugins: [react()],
+  publicDir: false,
+  build: {
+    outDir: "dist",
+    target: "es2022",
+    sourcemap: true,
+    cssCodeSplit: false,
+    lib: {
+      entry: {
+        index: "src/index.ts",
+        services: "src/services/index.ts",
+        contract: "src/types/generated/contract.ts",
+      },
+      formats: ["es"],
+      cssFileName: "styles",
+    },
+    rollupOptions: {
+      external: (id) => external.some((name) => id === name || id.startsWith(`${name}/`)),
+    },
+  },
+});
