@@ -11,7 +11,7 @@ from client_tests.clients import Clients
 from client_tests.harness import SECRET, Server, make_settings
 from client_tests.services import PostgresServer, RedisServer, postgres_server, redis_server
 from server.bootstrap import wall_clock
-from server.services.ports import Clock
+from server.services.ports import Clock, PushSender
 from server.storage.engine import migrate
 
 Start = Callable[..., Awaitable[Server]]
@@ -81,9 +81,11 @@ async def start(sqlite_url: str) -> AsyncIterator[Start]:
     """Servers in this process, on SQLite unless told otherwise: call it with a clock and environment variables."""
     servers: list[Server] = []
 
-    async def start_server(now: Clock = wall_clock, **environment: str) -> Server:
+    async def start_server(
+        now: Clock = wall_clock, push_sender: PushSender | None = None, **environment: str
+    ) -> Server:
         settings = make_settings({"DATABASE_URL": sqlite_url, **environment})
-        server = await Server.start(settings, now=now)
+        server = await Server.start(settings, now=now, push_sender=push_sender)
         servers.append(server)
         return server
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from client_tests import push
 from client_tests.services import LOOPBACK, free_port
 from server.app import CONTAINER, create_app
 from server.bootstrap import Container, build, wall_clock
-from server.services.ports import Clock
+from server.services.ports import Clock, PushSender
 from server.settings import Settings, load_settings
 from server.storage.database import Database
 
@@ -34,7 +35,9 @@ ENVIRONMENT: Mapping[str, str] = {
 
 def make_settings(environment: Mapping[str, str]) -> Settings:
     """Return settings for tests; `environment` adds to and overrides `ENVIRONMENT`."""
-    return load_settings({**ENVIRONMENT, **environment})
+    # A demo without a key would make itself one, in this very folder.
+    key = push.ENVIRONMENT if "DEMO" in environment else {}
+    return load_settings({**ENVIRONMENT, **key, **environment})
 
 
 @dataclass
@@ -46,9 +49,16 @@ class Server:
     _runner: web.AppRunner
 
     @classmethod
-    async def start(cls, settings: Settings, *, database: Database | None = None, now: Clock = wall_clock) -> "Server":
+    async def start(
+        cls,
+        settings: Settings,
+        *,
+        database: Database | None = None,
+        now: Clock = wall_clock,
+        push_sender: PushSender | None = None,
+    ) -> "Server":
         """Start the application in this event loop, on a port that the system chooses; `now` is its clock."""
-        app = create_app(settings, build(settings, database=database, now=now))
+        app = create_app(settings, build(settings, database=database, now=now, push_sender=push_sender))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         await web.TCPSite(runner, LOOPBACK, 0).start()

@@ -1,4 +1,4 @@
-"""The command line: `python -m server serve | migrate | token | export`."""
+"""The command line: `python -m server serve | migrate | token | vapid | export`."""
 
 import argparse
 import json
@@ -30,6 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--name", help="display name")
     token.add_argument("--ttl", type=int, default=3600, help="seconds until it expires (default 3600)")
     token.set_defaults(run=_token)
+    vapid = commands.add_parser("vapid", help="make a key for pushes, and print its lines for .env")
+    vapid.add_argument("--subject", default="mailto:you@example.com", help="whom push services may write to")
+    vapid.set_defaults(run=_vapid)
     export = commands.add_parser("export", help="print the contract as a document")
     export.add_argument("document", choices=("openapi", "asyncapi", "jsonschema"))
     export.set_defaults(run=_export)
@@ -69,6 +72,18 @@ def _token(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise SettingsError(str(error)) from None
     print(token)
+    return 0
+
+
+def _vapid(options: argparse.Namespace) -> int:
+    from server.contract.vapid import load_vapid_key, new_private_key
+    from server.settings import SettingsError
+
+    try:
+        key = load_vapid_key(new_private_key(), options.subject)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    print(f"VAPID_PRIVATE_KEY={key.private}\nVAPID_PUBLIC_KEY={key.public}\nVAPID_SUBJECT={key.subject}")
     return 0
 
 

@@ -15,18 +15,20 @@ from server.dispatch import Dispatcher
 from server.domain.errors import UnavailableError
 from server.realtime.managers import LocalManager, RedisManager
 from server.realtime.presence import MemoryPresenceStore, RedisPresenceStore
-from server.realtime.publisher import Publisher
+from server.realtime.publisher import Publisher as RoomPublisher
 from server.realtime.sio import RealtimeServer, create_server
+from server.realtime.webpush import WebPush
 from server.routes.health import StateCollector
-from server.services import connections, presence, receipts, revocations
+from server.services import connections, presence, push, receipts, revocations
 from server.services.auth import TokenVerifier
 from server.services.connections import ConnectionService, Hello
 from server.services.kept_answers import KeptAnswers
 from server.services.messages import MessageService
 from server.services.notifications import NotificationService
 from server.services.people import PeopleService
-from server.services.ports import Clock, PresenceStore
+from server.services.ports import Clock, PresenceStore, Publisher, PushSender
 from server.services.presence import PresenceService
+from server.services.push import PushingPublisher, PushService
 from server.services.receipts import ReceiptService
 from server.services.revocations import RevocationService
 from server.services.stats import StatsService
@@ -34,6 +36,7 @@ from server.services.sync import SyncService
 from server.services.tasks import Tasks
 from server.services.threads import ThreadService
 from server.services.typing import TypingService
+from server.services.user_settings import UserSettingsService
 from server.settings import Settings, redis_options
 from server.storage.database import Database
 from server.storage.engine import open_database
@@ -60,6 +63,8 @@ class Services:
     connections: ConnectionService
     stats: StatsService
     kept_answers: KeptAnswers
+    settings: UserSettingsService
+    push: PushService | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Container:
     tasks: Tasks
     manager: LocalManager | RedisManager
     sio: RealtimeServer
-    publisher: Publisher
+    publisher: RoomPublisher
     services: Services
     dispatcher: Dispatcher
     registry: CollectorRegistry
@@ -88,6 +93,8 @@ class Container:
         self.tasks.every(revocations.POLL_S, self.services.revocations.poll, "poll revocations")
         self.tasks.every(presence.TICK_S, self.services.presence.tick, "presence tick")
         self.tasks.every(receipts.SWEEP_S, self.services.receipts.sweep, "sweep receipts")
+        if self.services.push is not None:
+            self.tasks.every(push.TICK_S, self.services.push.tick, "push tick")
 
     async def drain(self) -> None:
         """Let nobody in, and send all clients elsewhere."""
@@ -96,6 +103,8 @@ class Container:
 
     async def stop(self) -> None:
         """Commit what is queued, and let go of everything."""
+        if self.services.push is not None:
+            await self.services.push.close()
         with suppress(UnavailableError):  # the shutdown goes on although the database may be away
             await self.services.presence.close()
         await self.tasks.close()
@@ -107,16 +116,24 @@ class Container:
             self.tasks.start(self.services.connections.end_connections_of(payload["user_id"]), "disconnect user")
 
 
-def build(settings: Settings, *, database: Database | None = None, now: Clock = wall_clock) -> Container:
-    """Make all parts of a process; `database` and `now` can be put in their place for tests and benchmarks."""
+def build(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    now: Clock = wall_clock,
+    push_sender: PushSender | None = None,
+) -> Container:
+    """Make all parts of a process; those that are named can be put in their place for tests and benchmarks."""
     database = database or open_database(settings.database_url, sqlite_synchronous=settings.sqlite_synchronous)
     tasks, registry = Tasks(), CollectorRegistry()
     manager, store = _cluster(settings)
     sio = create_server(client_manager=manager)
     sio.default_locale = settings.default_locale
-    publisher = Publisher(manager)
-    services = _make_services(settings, database, publisher, store, tasks, now)
-    registry.register(StateCollector(database, manager, publisher, services.stats))
+    publisher = RoomPublisher(manager)
+    if push_sender is None and settings.vapid is not None:
+        push_sender = WebPush(settings.vapid, now)
+    services = _make_services(settings, database, publisher, store, tasks, now, push_sender)
+    registry.register(StateCollector(database, manager, publisher, services.stats, services.push))
     return Container(
         settings=settings,
         database=database,
@@ -163,17 +180,35 @@ def handlers(services: Services) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         "put_user": services.people.put,
         "revoke_tokens": services.revocations.revoke,
         "disconnect_user": services.connections.disconnect_user,
+        "get_settings": services.settings.get,
+        "update_settings": services.settings.update,
+        "subscribe_push": services.settings.subscribe,
+        "unsubscribe_push": services.settings.unsubscribe,
         "get_stats": services.stats.get,
     }
 
 
 def _make_services(
-    settings: Settings, database: Database, publisher: Publisher, store: PresenceStore, tasks: Tasks, now: Clock
+    settings: Settings,
+    database: Database,
+    publisher: Publisher,
+    store: PresenceStore,
+    tasks: Tasks,
+    now: Clock,
+    push_sender: PushSender | None,
 ) -> Services:
-    people = PeopleService(database, publisher, now, settings.directory)
+    public_key = settings.vapid.public if settings.vapid else None
+    user_settings = UserSettingsService(database, publisher, now, public_key)
+    people = PeopleService(database, publisher, user_settings, now, settings.directory)
     presence_service = PresenceService(database, publisher, store, now, tasks, settings.presence_grace_s)
+    push_service, told = None, publisher
+    if push_sender is not None:
+        push_service = PushService(
+            database, presence_service, user_settings, push_sender, now, tasks, settings.default_locale
+        )
+        told = PushingPublisher(publisher, push_service)
     threads = ThreadService(database, publisher, presence_service, now, settings.thread_creation)
-    messages = MessageService(database, publisher, now, settings.max_message_chars)
+    messages = MessageService(database, told, now, settings.max_message_chars)
     typing = TypingService(database, publisher)
     revocation_service = RevocationService(database, now)
     connection_service = ConnectionService(
@@ -195,12 +230,14 @@ def _make_services(
         messages=messages,
         receipts=ReceiptService(database, publisher, now, tasks),
         typing=typing,
-        notifications=NotificationService(database, publisher, now),
+        notifications=NotificationService(database, told, now),
         revocations=revocation_service,
         sync=SyncService(database),
         connections=connection_service,
         stats=StatsService(connection_service, messages, presence_service, now),
         kept_answers=KeptAnswers(database, now),
+        settings=user_settings,
+        push=push_service,
     )
 
 

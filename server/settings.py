@@ -1,6 +1,7 @@
 """Settings: the environment, read once into a frozen dataclass. Nothing below reads configuration by itself."""
 
 import ipaddress
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvError
 
+from server.contract.vapid import VapidKey, load_vapid_key, new_private_key
 from server.services.actor import Locale
 from server.services.auth import ServiceTokens
 from server.services.people import Directory
@@ -20,6 +22,7 @@ from server.storage.engine import is_postgres, is_sqlite
 VAR = Path("var")
 DEFAULT_DATABASE_URL = f"sqlite:///{VAR}/verihome.db"
 DEFAULT_REDIS_DATABASE = 4
+DEMO_SUBJECT = "mailto:demo@example.com"
 MAX_MESSAGE_CHARS = 20_000
 """Twelve bytes each at worst (an escaped surrogate pair): still within one frame."""
 
@@ -52,6 +55,7 @@ class Settings:
     thread_creation: ThreadCreation
     directory: Directory
     log_level: str
+    vapid: VapidKey | None
     demo: bool
 
 
@@ -112,6 +116,7 @@ def _load(env: Env) -> Settings:
         thread_creation=_choice(env, "THREAD_CREATION", "anyone", ("anyone", "service")),
         directory=_choice(env, "DIRECTORY", "all" if demo else "shared", ("shared", "all")),
         log_level=_choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        vapid=_vapid(env, demo=demo),
         demo=demo,
     )
 
@@ -173,13 +178,41 @@ def _tokens(env: Env, *, demo: bool) -> TokenConfig:
     )
 
 
+def _vapid(env: Env, *, demo: bool) -> VapidKey | None:
+    private = env.str("VAPID_PRIVATE_KEY", "")
+    public = env.str("VAPID_PUBLIC_KEY", "") or None
+    subject = env.str("VAPID_SUBJECT", "")
+    if private:
+        return load_vapid_key(private, subject, public)
+    if public:
+        raise ValueError("VAPID_PUBLIC_KEY is of no use without VAPID_PRIVATE_KEY")
+    return load_vapid_key(demo_vapid_key(), subject or DEMO_SUBJECT) if demo else None
+
+
 def demo_secret(folder: Path = VAR) -> str:
     """Return the demo's own key, made at first use and kept, so that demo tokens survive a restart."""
-    path = folder / "demo.key"
+    return _kept(folder / "demo.key", lambda: secrets.token_urlsafe(48))
+
+
+def demo_vapid_key(folder: Path = VAR) -> str:
+    """Return the demo's own key for pushes, made at first use and kept, so that subscriptions survive a restart."""
+    return _kept(folder / "demo-vapid.key", new_private_key)
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside it and put there whole: of processes that start together one is first, and all read its key.
+        scratch = path.with_name(f"{path.name}.{os.getpid()}")
+        scratch.touch(mode=0o600)
+        scratch.write_text(make())
+        try:
+            path.hardlink_to(scratch)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without hard links
+            scratch.rename(path)
+        scratch.unlink(missing_ok=True)
     return path.read_text().strip()
 
 

@@ -12,10 +12,12 @@ from aiohttp import web
 from marshmallow import ValidationError
 
 import server
+from client_tests.push import Browser
 from server.contract import export
 from server.contract.errors import ERROR_ROWS, INTERNAL
 from server.contract.events import EVENTS
 from server.contract.operations import NAMESPACES, OPERATIONS
+from server.contract.schemas import PushPayloadSchema
 from server.routes import docs
 
 COMMITTED = Path(server.__file__).parent.parent / "docs" / "contract"
@@ -160,7 +162,7 @@ def test_openapi_parameters_and_bodies_hold_each_field_once() -> None:
         keys = {key for option in options for key in option.get("properties", {})}
         assert keys.isdisjoint(name for _, name in places)
         assert set(row.request().fields) <= keys | {name for _, name in places}
-        assert not keys or row.method in {"POST", "PUT"}
+        assert not keys or row.method in {"POST", "PUT", "PATCH"}
 
 
 def test_openapi_answers_are_envelopes() -> None:
@@ -222,6 +224,13 @@ def test_json_schema_maps_hold_every_row() -> None:
         assert payload["required"] == list(payload["properties"]) == list(event.schema().fields)
 
 
+def test_json_schema_names_what_a_service_worker_gets() -> None:
+    """A push is neither an answer nor an event, and is described all the same."""
+    document = export.json_schema()
+    payload = resolve(document, document["push"]["payload"]["$ref"])
+    assert payload["required"] == list(payload["properties"]) == list(PushPayloadSchema().fields)
+
+
 SAMPLES: list[tuple[str, Any]] = [
     ("send_message", {"thread_id": "t", "content": "hello"}),
     ("send_message", {"thread_id": "t", "content": "hello", "client_message_id": str(uuid.uuid4())}),
@@ -260,6 +269,16 @@ SAMPLES: list[tuple[str, Any]] = [
     ("heartbeat", {"visible": "yes"}),
     ("put_user", {"user_id": 7, "display_name": "Ana", "locale": None}),
     ("put_user", {"user_id": 7, "display_name": "Ana", "locale": "fr"}),
+    ("update_settings", {"locale": None}),
+    ("update_settings", {"sound": None}),
+    ("update_settings", {"push_notifications": "some"}),
+    ("update_settings", {"push": {}}),
+    ("subscribe_push", Browser().subscription()),
+    ("subscribe_push", Browser().subscription(device_name="x" * 101)),
+    ("subscribe_push", Browser().subscription(expirationTime=None)),
+    ("subscribe_push", {"endpoint": Browser().endpoint, "keys": {"auth": "a"}}),
+    ("unsubscribe_push", {"device_id": "d", "endpoint": None}),
+    ("unsubscribe_push", {"device_id": 7}),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from client_tests import push
 from client_tests.answers import ok
 from client_tests.clients import Clients, HttpClient, PlainClient, SocketClient
 from client_tests.harness import SERVICE_TOKEN, Server, make_settings
@@ -25,13 +26,14 @@ CASES = [
 
 @dataclass
 class World:
-    """User 1 and user 2 share a thread in which each wrote; user 2 has a notification and wrote last."""
+    """User 1 and user 2 share a thread in which each wrote; user 1 has a notification and a device, 2 wrote last."""
 
     server: Server
     clients: Clients
     thread_id: str
     message_ids: list[str]
     notification_id: str
+    device_id: str = "d"
     made: dict[tuple[str, str], Client] = field(default_factory=dict)
 
     async def client(self, transport: str, place: str, *, service: bool) -> Client:
@@ -47,7 +49,7 @@ class World:
 @pytest.fixture
 async def world(database_url: str, clients: Clients) -> AsyncIterator[World]:
     """A little world for the operations to act on."""
-    server = await Server.start(make_settings({"DATABASE_URL": database_url}))
+    server = await Server.start(make_settings({"DATABASE_URL": database_url, **push.ENVIRONMENT}))
     service = clients.http_raw(server.url, SERVICE_TOKEN)
     for user_id in (1, 2):
         await ok(service.call("put_user", {"user_id": user_id, "display_name": f"User {user_id}"}))
@@ -58,7 +60,8 @@ async def world(database_url: str, clients: Clients) -> AsyncIterator[World]:
         ids.append((await ok(service.call("post_message", post)))["id"])
     notify = {"user_id": 1, "title": "Visita", "message": "Mañana a las 10", "priority": "high"}
     notified = await ok(service.call("notify", notify))
-    yield World(server, clients, thread["id"], ids, notified["notifications"][0]["id"])
+    device = await ok(clients.http(server.url, 1).call("subscribe_push", push.Browser().subscription()))
+    yield World(server, clients, thread["id"], ids, notified["notifications"][0]["id"], device["id"])
     await clients.close()
     await server.stop()
 
@@ -147,6 +150,23 @@ SAMPLES: dict[str, tuple[Payload, Expect]] = {
         lambda world: {"notification_id": world.notification_id},
         lambda _, data: data == {"unread_count": 0, "rev": 2},
     ),
+    "get_settings": (
+        NOTHING,
+        lambda world, data: (
+            [device["id"] for device in data["push"]["devices"]] == [world.device_id]
+            and data["push"]["public_key"] == push.KEY.public
+            and data["sound"] is True
+        ),
+    ),
+    "update_settings": (
+        lambda _: {"locale": "en", "push_notifications": "urgent"},
+        lambda _, data: (data["locale"], data["push_notifications"], data["push_preview"]) == ("en", "urgent", True),
+    ),
+    "subscribe_push": (
+        lambda _: push.Browser().subscription(device_name="Firefox, portátil"),
+        lambda _, data: data["name"] == "Firefox, portátil" and data["created_at"].endswith("Z"),
+    ),
+    "unsubscribe_push": (lambda world: {"device_id": world.device_id}, lambda _, data: data == {}),
     "heartbeat": (
         lambda _: {"timestamp": 7, "visible": True},
         lambda _, data: data["timestamp"] == 7 and data["server_time"].endswith("Z"),

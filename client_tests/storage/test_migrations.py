@@ -16,10 +16,12 @@ from sqlalchemy import Connection, inspect, text
 
 from client_tests.harness import ROOT
 from client_tests.services import PostgresServer
+from server.domain.models import Preferences
 from server.storage.engine import MIGRATIONS, is_sqlite, migrate, sqlite_path
 from server.storage.postgres import postgres_engine
 from server.storage.sqlite import sqlite_engine
 from server.storage.tables import metadata
+from server.storage.users import UserRepository
 
 T = TypeVar("T")
 
@@ -118,6 +120,27 @@ def test_migrate_again_changes_nothing(empty_url: str) -> None:
     migrate(empty_url)
     assert run(empty_url, _version) == version
     assert run(empty_url, lambda connection: connection.execute(text("SELECT value FROM revocations")).scalar()) == "a"
+
+
+def _upgrade_to_first(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "0001")
+
+
+def test_migrate_of_the_first_version_keeps_its_rows(empty_url: str) -> None:
+    """People of before have the settings that new people have, and the old version can go on adding some."""
+    if is_sqlite(empty_url):
+        sqlite_path(empty_url).parent.mkdir(parents=True)
+    run(empty_url, _upgrade_to_first)
+    insert = "INSERT INTO users (id, display_name, search_name, locale, created_at) VALUES (:id, 'Ana', 'ana', 'en', 1)"
+    run(empty_url, lambda connection: connection.execute(text(insert), {"id": "1"}))
+    migrate(empty_url)
+    run(empty_url, lambda connection: connection.execute(text(insert), {"id": "2"}))
+    for user_id in ("1", "2"):
+        chosen = run(empty_url, lambda connection, key=user_id: UserRepository(connection).preferences(key))
+        assert chosen == Preferences(locale="en")
 
 
 def _version(connection: Connection) -> str | None:

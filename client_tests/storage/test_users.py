@@ -7,7 +7,7 @@ import pytest
 
 from client_tests.storage.conftest import make_thread, make_users
 from server.domain.errors import InvalidPayloadError
-from server.domain.models import CONTACT_THREAD_PARTICIPANTS, User
+from server.domain.models import CONTACT_THREAD_PARTICIPANTS, Preferences, User
 from server.storage.database import Database
 from server.storage.users import fold
 
@@ -144,3 +144,27 @@ async def test_seen_records_when(database: Database) -> None:
     await database.write(lambda work: work.users.seen(["1", "3", "unknown"], 77))
     found = await database.read(lambda work: work.users.get_many(["1", "2", "3"]))
     assert {user_id: user.last_seen_at for user_id, user in found.items()} == {"1": 77, "2": None, "3": 77}
+
+
+async def test_preferences_are_the_defaults_until_chosen(database: Database) -> None:
+    """Changing one leaves the others; of one who does not exist they are the defaults, too."""
+    await make_users(database, "1", "2")
+    assert await database.read(lambda work: work.users.preferences("1")) == Preferences()
+    await database.write(lambda work: work.users.choose("1", {"sound": False, "push_notifications": "urgent"}))
+    await database.write(lambda work: work.users.choose("1", {"locale": "en", "push_messages": False}))
+    expected = Preferences("en", sound=False, push_messages=False, push_notifications="urgent")
+    assert await database.read(lambda work: work.users.preferences("1")) == expected
+    assert await database.read(lambda work: work.users.preferences("2")) == Preferences()
+    assert await database.read(lambda work: work.users.preferences("unknown")) == Preferences()
+
+
+async def test_put_writes_the_locale_that_the_person_chose(database: Database) -> None:
+    """There is one language of a person, whoever chooses it; a PUT without one leaves it."""
+    await put(database, "1", "Ana")
+    await database.write(lambda work: work.users.choose("1", {"locale": "en"}))
+    user, changed = await database.write(lambda work: work.users.put(User("1", "Ana"), 2, keep_locale=True))
+    assert (user.locale, changed) == ("en", False)
+    await database.write(lambda work: work.users.put(User("1", "Ana", locale="es"), 3))
+    assert (await database.read(lambda work: work.users.preferences("1"))).locale == "es"
+    await put(database, "1", "Ana")
+    assert (await database.read(lambda work: work.users.preferences("1"))).locale is None

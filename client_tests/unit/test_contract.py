@@ -12,7 +12,18 @@ from server.contract.operations import NAMESPACES, OPERATIONS
 from server.contract.schemas import MessageSchema, dump_message
 from server.domain import events
 from server.domain.events import Event
-from server.domain.models import Message, Notification, Participant, Presence, Receipt, Thread, User
+from server.domain.models import (
+    Device,
+    Message,
+    Notification,
+    Participant,
+    Preferences,
+    Presence,
+    Receipt,
+    Thread,
+    User,
+)
+from server.domain.results import PushState, UserSettings
 from server.realtime.rooms import routes
 
 NOW = 1_750_000_000_000
@@ -39,6 +50,7 @@ EXAMPLES: tuple[Event, ...] = (
     events.PresenceChanged(Presence("7", "Ana", "online", NOW), ("8",)),
     events.NotificationCreated(NOTIFICATION, 1),
     events.NotificationUpdated("7", ("n",), False, NOW, None, 0, 2),
+    events.SettingsUpdated("7", UserSettings(Preferences(), PushState("key", (Device("d", None, NOW),)))),
 )
 
 OWN_CONNECTION_ONLY = {
@@ -76,7 +88,7 @@ def test_operation_can_be_asked_somewhere(row: Any) -> None:
     assert bool(row.namespaces) == (row.actor == "user")
     assert row.summary.endswith(".")
     if row.http is not None:
-        assert row.method in {"GET", "POST", "PUT", "DELETE"}
+        assert row.method in {"GET", "POST", "PUT", "PATCH", "DELETE"}
         assert row.path.startswith("/")
     else:
         assert row.actor == "user"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError, fields
 
+from client_tests.push import KEY, base64url
 from server.contract.fields import (
     MAX_INT,
     Choice,
@@ -15,6 +16,9 @@ from server.contract.fields import (
     Id,
     Int,
     Link,
+    PushAuth,
+    PushEndpoint,
+    PushKey,
     Revisions,
     Scalar,
     Text,
@@ -249,3 +253,81 @@ def test_revisions_within_the_maximum_are_taken() -> None:
     assert Revisions(maximum=2).deserialize({"a": 0, "b": 7}) == {"a": 0, "b": 7}
     assert Revisions(maximum=2).deserialize({}) == {}
     assert refused(Revisions(maximum=2), {"a": 0, "b": 0, "c": 0})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://fcm.googleapis.com/fcm/send/abc:APA91b-_x%3D?y=z",
+        "https://updates.push.services.mozilla.com/wpush/v2/gAAAA",
+        "https://web.push.apple.com:443/QGx",
+        "HTTPS://Push.Example.COM/x",
+        "https://8.8.8.8/x",
+        "https://[2606:4700::1111]/x",
+    ],
+)
+def test_push_endpoint_of_a_public_push_service_is_taken(value: str) -> None:
+    """As it is: not a character may change, or the push service does not know it."""
+    assert PushEndpoint().deserialize(value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *NOT_TEXT,
+        *UNSTORABLE,
+        *(
+            "",
+            " ",
+            "push.example.com",
+            "/push",
+            "//push.example.com/x",
+            "https://",
+            "https:///x",
+            "https:push.example.com",
+        ),
+        *("http://push.example.com/x", "wss://push.example.com/x", "file:///etc/passwd", "javascript:alert(1)"),
+        *("https://user@push.example.com/x", "https://u:p@push.example.com/x", "https://@push.example.com/x"),
+        *("https://push.example.com:8443/x", "https://push.example.com:80/x", "https://push.example.com:x/"),
+        *("https://push.example.com:65537/", "https://[::1/x", "https://push.example.com/x#y"),
+        *("https://localhost/x", "https://db/x", "https://db.internal/x", "https://printer.local/x"),
+        *("https://127.0.0.1/x", "https://127.1/x", "https://0x7f.0.0.1/x", "https://2130706433/x", "https://0/x"),
+        *("https://10.0.0.1/x", "https://169.254.169.254/latest", "https://[::1]/x", "https://[::ffff:10.0.0.1]/x"),
+        *("https://push.example.com\\@127.0.0.1/", "https://push.example.com /x", "https://push.example.com/\n"),
+        *("https://push.example.com/ñ", "https://püsh.example.com/", "https://push.example.com\t/"),
+        "https://push.example.com/" + "x" * 2_048,
+    ],
+)
+def test_push_endpoint_that_the_server_must_not_call_is_refused(value: Any) -> None:
+    """Who subscribes chooses what the server calls: nothing but a public push service by https."""
+    assert refused(PushEndpoint(), value)
+
+
+POINT = KEY.public
+AUTH = base64url(bytes(range(16)))
+
+
+def test_push_keys_are_given_back_without_padding() -> None:
+    """Browsers write them either way."""
+    for field, text in ((PushKey(), POINT), (PushAuth(), AUTH)):
+        assert field.deserialize(text) == text
+        assert field.deserialize(text + "=" * (-len(text) % 4)) == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *NOT_TEXT,
+        *("", "=", "a", "a b", "á" * 87, POINT[:-1], POINT + "A", POINT.replace(POINT[0], "+", 1), f" {POINT}"),
+        *(base64url(b"\x04" + b"\x01" * 64), base64url(b"\x02" + b"\x01" * 32), base64url(b"\x00"), "A" * 129),
+    ],
+)
+def test_push_key_that_is_no_point_of_the_curve_is_refused(value: Any) -> None:
+    """Nothing could be encrypted with it, and a point off the curve is an attack."""
+    assert refused(PushKey(), value)
+
+
+@pytest.mark.parametrize("value", [*NOT_TEXT, "", AUTH[:-2], AUTH + "AAAA", "A" * 129, base64url(b"x" * 17)])
+def test_push_auth_that_is_not_16_bytes_is_refused(value: Any) -> None:
+    """As RFC 8291 has it."""
+    assert refused(PushAuth(), value)

@@ -278,3 +278,35 @@ async def test_close_remembers_when_everyone_was_last_seen(world: World) -> None
 async def _last_seen(world: World, user_ids: Iterable[str]) -> dict[str, int | None]:
     found = await world.database.read(lambda work: work.users.get_many(user_ids))
     return {user_id: person.last_seen_at for user_id, person in found.items()}
+
+
+async def test_last_seen_is_now_for_who_is_in_sight_and_stays_where_it_ended(world: World) -> None:
+    """A connection that never said `visible` does not count, and neither does one that only says it is hidden."""
+    silent, hidden, looking = await world.come("1", "silent", "hidden", "looking")
+    began = world.clock.now
+    await world.service.heartbeat(user("1", hidden), Heartbeat(visible=False))
+    assert await world.service.last_seen(["1", "2"]) == {}
+    await world.service.heartbeat(user("1", looking), Heartbeat(visible=True))
+    world.clock.now += 30_000
+    assert await world.service.last_seen(["1", "2"]) == {"1": began + 30_000}
+    await world.service.heartbeat(user("1", looking), Heartbeat(visible=False))
+    world.clock.now += 5_000
+    assert await world.service.last_seen(["1"]) == {"1": began + 30_000}
+    await world.service.heartbeat(user("1", looking), Heartbeat(visible=True))
+    world.clock.now += 5_000
+    world.service.disconnected("1", looking)
+    world.service.disconnected("1", silent)
+    world.clock.now += 5_000
+    assert await world.service.last_seen(["1"]) == {"1": began + 40_000}
+    await world.settle()
+
+
+async def test_tick_says_again_who_is_in_sight(world: World) -> None:
+    """Other processes believe it for some seconds only, so that a process that dies keeps nobody from being pushed."""
+    (looking,) = await world.come("1")
+    await world.come("2")
+    await world.service.heartbeat(user("1", looking), Heartbeat(visible=True))
+    await world.settle()
+    world.clock.now += 5_000
+    await world.service.tick()
+    assert await world.store.last_seen(["1", "2"]) == {"1": world.clock.now}

@@ -202,3 +202,30 @@ async def test_close_without_redis_does_not_raise(make: Make, redis: RedisServer
     await one.tick()
     await asyncio.to_thread(redis.stop)
     await one.close()
+
+
+async def test_saw_is_remembered_over_all_processes_and_never_goes_back(make: Make) -> None:
+    """The latest moment counts, whoever says it; what is old is forgotten, here and there."""
+    one, two = make("one"), make("two")
+    await one.saw({"1": 5_000, "2": 1_000}, forget_before=0)
+    await two.saw({"1": 4_000}, forget_before=0)
+    assert await two.last_seen(["1", "2", "3"]) == {"1": 5_000, "2": 1_000}
+    assert await one.last_seen([]) == {}
+    await two.saw({"1": 6_000}, forget_before=2_000)
+    assert await make("three").last_seen(["1", "2"]) == {"1": 6_000}
+
+
+async def test_saw_without_redis_is_remembered_by_the_process_itself(make: Make, redis: RedisServer) -> None:
+    """It knows its own users, and says it again when Redis is back and they are still in sight."""
+    store = make("one")
+    redis.stop()
+    await store.saw({"1": 5_000}, forget_before=0)
+    assert await store.last_seen(["1", "2"]) == {"1": 5_000}
+
+
+async def test_memory_store_forgets_old_moments() -> None:
+    """One process on its own remembers alike."""
+    store = MemoryPresenceStore()
+    await store.saw({"1": 5_000, "2": 1_000}, forget_before=0)
+    await store.saw({"1": 4_000}, forget_before=2_000)
+    assert await store.last_seen(["1", "2"]) == {"1": 5_000}

@@ -183,3 +183,17 @@ def test_put_user_takes_safe_links_and_known_locales_only() -> None:
     payload = {"user_id": 1, "display_name": "Ana", "avatar_url": "//evil", "locale": "fr"}
     assert refused("put_user", payload) == {"avatar_url", "locale"}
     assert refused("put_user", {"user_id": 1, "display_name": "x" * 201}) == {"display_name"}
+
+
+def test_put_user_tells_a_locale_of_null_from_none() -> None:
+    """Left out it stays as it is; null takes it away."""
+    person = {"user_id": 1, "display_name": "Ana"}
+    assert load("put_user", person).locale is commands.UNSET
+    assert load("put_user", {**person, "locale": None}).locale is None
+
+
+def test_update_settings_names_what_is_changed_alone() -> None:
+    """One at least; null is a value of the locale only."""
+    assert load("update_settings", {"sound": False, "locale": None}).changes == {"sound": False, "locale": None}
+    assert refused("update_settings", {}) == {"locale"}
+    assert refused("update_settings", {"push_preview": None, "sound": 0}) == {"push_preview", "sound"}

@@ -1,12 +1,23 @@
 """Settings: what each variable is by default, what it takes, and how a wrong one is told."""
 
 import ipaddress
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from client_tests.push import KEY
 from server import settings as settings_module
-from server.settings import Settings, SettingsError, demo_secret, load_settings, redis_options, redis_url
+from server.contract.vapid import VapidKey, load_vapid_key, new_private_key
+from server.settings import (
+    Settings,
+    SettingsError,
+    demo_secret,
+    demo_vapid_key,
+    load_settings,
+    redis_options,
+    redis_url,
+)
 
 SECRET = "do-not-echo-this-secret-0123456789abcdef"
 
@@ -142,9 +153,58 @@ def test_load_without_a_key_is_refused(environment: dict[str, str]) -> None:
 def test_load_demo_makes_a_key_and_opens_the_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     """DEMO=1 needs nothing else; a key that is given is preferred."""
     monkeypatch.setattr(settings_module, "demo_secret", lambda: "d" * 40)
+    monkeypatch.setattr(settings_module, "demo_vapid_key", lambda: KEY.private)
     loaded = load_settings({"DEMO": "1"})
     assert (loaded.demo, loaded.directory, loaded.tokens.secret) == (True, "all", "d" * 40)
+    assert loaded.vapid == VapidKey(KEY.private, KEY.public, "mailto:demo@example.com")
     assert load(DEMO="1").tokens.secret == SECRET
+    other = new_private_key()
+    given = load(DEMO="1", VAPID_PRIVATE_KEY=other, VAPID_SUBJECT=KEY.subject).vapid
+    assert given == load_vapid_key(other, KEY.subject)
+
+
+def test_demo_vapid_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    """Subscriptions survive a restart, and of processes that start together all have the same key."""
+    folder = tmp_path / "var"
+    first = demo_vapid_key(folder)
+    assert demo_vapid_key(folder) == first
+    assert load_vapid_key(first, KEY.subject)
+    assert (folder / "demo-vapid.key").stat().st_mode & 0o777 == 0o600
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(demo_vapid_key, [tmp_path / "other"] * 32))
+    assert len(keys) == 1
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["demo-vapid.key"]
+
+
+def test_demo_key_is_kept_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems have none."""
+
+    def refuse(*_: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    assert demo_secret(tmp_path) == demo_secret(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.key"]
+
+
+def test_load_pushes_only_with_a_key() -> None:
+    """Without one nothing is pushed; with one, whoever runs push services can write to somebody."""
+    assert load().vapid is None
+    assert load(VAPID_SUBJECT=KEY.subject).vapid is None
+    loaded = load(VAPID_PRIVATE_KEY=KEY.private, VAPID_PUBLIC_KEY=KEY.public, VAPID_SUBJECT=KEY.subject)
+    assert loaded.vapid == KEY
+    assert KEY.private not in repr(loaded)
+    other = load_vapid_key(new_private_key(), KEY.subject)
+    for wrong in (
+        {"VAPID_PRIVATE_KEY": KEY.private},
+        {"VAPID_PRIVATE_KEY": KEY.private, "VAPID_SUBJECT": "me"},
+        {"VAPID_PRIVATE_KEY": KEY.private[:-1], "VAPID_SUBJECT": KEY.subject},
+        {"VAPID_PRIVATE_KEY": KEY.private, "VAPID_SUBJECT": KEY.subject, "VAPID_PUBLIC_KEY": other.public},
+        {"VAPID_PUBLIC_KEY": KEY.public},
+    ):
+        with pytest.raises(SettingsError, match="VAPID_") as caught:
+            load(**wrong)
+        assert KEY.private[:20] not in str(caught.value)
 
 
 def test_demo_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from server.contract.schemas import (
     MessageSchema,
     NotificationSchema,
     PresenceSchema,
+    SettingsSchema,
     ThreadSchema,
     UserSchema,
 )
@@ -133,6 +134,12 @@ class NotificationUpdatedSchema(Schema):
     rev = Int()
 
 
+class SettingsUpdatedSchema(Schema):
+    """The person's settings, as `get_settings` answers them."""
+
+    settings = fields.Nested(SettingsSchema)
+
+
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """One row; `durable` events carry a `rev` and can be caught up by `sync`."""
@@ -174,6 +181,7 @@ _ROWS = (
         (NOTIFICATIONS,),
         durable=True,
     ),
+    EventRow("settings_updated", "The person's settings or devices changed.", SettingsUpdatedSchema, (NOTIFICATIONS,)),
 )
 
 EVENTS: Mapping[str, EventRow] = {row.name: row for row in _ROWS}
@@ -190,6 +198,7 @@ _NAMES: Mapping[type[Event], str] = {
     events.TypingChanged: "typing_notification",
     events.UserUpdated: "user_updated",
     events.NotificationUpdated: "notification_updated",
+    events.SettingsUpdated: "settings_updated",
 }
 
 _SCHEMAS: Mapping[str, Schema] = {row.name: row.schema() for row in _ROWS}

@@ -28,6 +28,7 @@ from server.contract.operations import (
     THREADS,
     Operation,
 )
+from server.contract.schemas import PushPayloadSchema
 
 VERSION = "1.0.0"
 """Of the contract, not of the program: the first number is that of `/api/v1`."""
@@ -100,6 +101,7 @@ def json_schema() -> Json:
         "$defs": definitions(),
         "operations": {row.name: _operation_entry(row) for row in OPERATIONS.values()},
         "events": {row.name: _event_entry(row) for row in EVENTS.values()},
+        "push": {"payload": ref(PushPayloadSchema)},
         "errors": {code: _error_entry(code) for code in ERRORS},
     }
     return dict(rebase(document, "#/$defs/"))

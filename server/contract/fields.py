@@ -4,13 +4,18 @@ The stock ones are generous: `String` takes bytes, U+0000 and lone surrogates (w
 `Integer` takes "1", `Boolean` takes "yes".
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from marshmallow import ValidationError, fields
 
+from server.domain.addresses import is_public_host
 from server.domain.ids import MAX_USER_ID_CHARS, is_numeric_user_id
 
 Messages = dict[str, str | list[Any] | dict[Any, Any]]
@@ -19,10 +24,17 @@ Messages = dict[str, str | list[Any] | dict[Any, Any]]
 MAX_INT = 2**53 - 1
 """The largest integer that every JSON reader holds exactly."""
 
+MAX_ENDPOINT_CHARS = 2_048
+"""Of a push endpoint; those of today's browsers have up to 800. PostgreSQL indexes no text of more than 2,700 bytes."""
+HTTPS_PORT = 443
+AUTH_BYTES = 16
+
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _NOT_IN_LINKS = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_VISIBLE_ASCII = re.compile(r"[!-~]+")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 
 
 class Text(fields.Field[str]):
@@ -178,6 +190,76 @@ class Link(Text):
         return link
 
 
+class PushEndpoint(Text):
+    """Where to push: an address that a browser got from its push service, and that the server then calls.
+
+    So it must be https, on a public host and the usual port, and name no user. What the host resolves to is checked
+    when it is called.
+    """
+
+    default_error_messages: Messages = {"endpoint": "Must be an https:// address of a public push service, port 443."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_chars=MAX_ENDPOINT_CHARS, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        endpoint = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            is_good = _VISIBLE_ASCII.fullmatch(endpoint) is not None and _is_push_service(urlsplit(endpoint))
+        except ValueError:  # a port that is no number, a bracket that is not closed
+            is_good = False
+        if not is_good or "\\" in endpoint:
+            raise self.make_error("endpoint")
+        return endpoint
+
+
+class Base64Url(Text):
+    """Bytes as base64url, given back without padding."""
+
+    default_error_messages: Messages = {"base64": "Not base64url."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_chars=128, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not _BASE64URL.fullmatch(text):
+            raise self.make_error("base64")
+        text = text.rstrip("=")
+        try:
+            self._check(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except binascii.Error:
+            raise self.make_error("base64") from None
+        return text
+
+    def _check(self, value: bytes) -> None:
+        """Refuse bytes that are not what they should be."""
+
+
+class PushKey(Base64Url):
+    """A browser's public key: an uncompressed point of P-256, 65 bytes."""
+
+    default_error_messages: Messages = {"key": "Not an uncompressed point of P-256 (65 bytes)."}
+
+    def _check(self, value: bytes) -> None:
+        try:
+            is_point = value[:1] == b"\x04" and ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), value)
+        except ValueError:
+            is_point = False
+        if not is_point:
+            raise self.make_error("key")
+
+
+class PushAuth(Base64Url):
+    """A browser's authentication secret: 16 bytes."""
+
+    default_error_messages: Messages = {"auth": "Not 16 bytes."}
+
+    def _check(self, value: bytes) -> None:
+        if len(value) != AUTH_BYTES:
+            raise self.make_error("auth")
+
+
 class Tuple(fields.List[Any]):
     """A JSON list of bounded length, as a tuple without repetitions."""
 
@@ -212,6 +294,16 @@ class Revisions(fields.Field[Mapping[str, int]]):
             return {str(self._id.deserialize(key)): int(self._rev.deserialize(rev) or 0) for key, rev in value.items()}
         except ValidationError:
             raise self.make_error("invalid", maximum=self.maximum) from None
+
+
+def _is_push_service(url: SplitResult) -> bool:
+    return (
+        url.scheme == "https"
+        and "@" not in url.netloc
+        and url.port in (None, HTTPS_PORT)
+        and not url.fragment
+        and is_public_host(url.hostname or "")
+    )
 
 
 def rfc3339(ms: int) -> str:

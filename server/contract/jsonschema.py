@@ -23,6 +23,7 @@ from server.contract.fields import (
     Flag,
     Int,
     Link,
+    PushEndpoint,
     Revisions,
     Scalar,
     Text,
@@ -31,6 +32,7 @@ from server.contract.fields import (
     UserId,
 )
 from server.contract.operations import OPERATIONS
+from server.contract.schemas import PushPayloadSchema
 from server.domain.ids import MAX_USER_ID_CHARS
 
 Json = dict[str, Any]
@@ -60,6 +62,7 @@ def definitions() -> dict[str, Json]:
         converter.resolve_nested_schema(operation.response)
     for event in EVENTS.values():
         converter.resolve_nested_schema(event.schema)
+    converter.resolve_nested_schema(PushPayloadSchema)
     found = {**spec.components.schemas, **_envelope(), "UserId": _USER_ID}
     # The event is an envelope's error, which `render` passes on without a look at its code.
     found["ErrorEvent"]["properties"]["code"] = ref("ErrorCode")
@@ -200,6 +203,7 @@ def _dict(field: Any, converter: _Converter) -> Json:
 _SHAPES: Mapping[type, Callable[[Any, _Converter], Json]] = {
     Choice: lambda field, _: {"type": "string", "enum": list(field.choices)},
     Link: lambda field, converter: _text(field, converter) | {"format": "uri-reference"},
+    PushEndpoint: lambda field, converter: _text(field, converter) | {"format": "uri"},
     UserId: lambda _field, _: ref("UserId"),
     Text: _text,
     Int: lambda field, _: {

@@ -9,11 +9,15 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
 from server.contract.fields import (
+    MAX_ENDPOINT_CHARS,
     Choice,
     Flag,
     Id,
     Int,
     Link,
+    PushAuth,
+    PushEndpoint,
+    PushKey,
     Revisions,
     Scalar,
     Text,
@@ -22,9 +26,11 @@ from server.contract.fields import (
     UserId,
 )
 from server.domain import commands
-from server.domain.models import Subject
+from server.domain.commands import UNSET
+from server.domain.models import PushKeys, Subject
 
 MAX_NAME_CHARS = 200
+MAX_DEVICE_NAME_CHARS = 100
 MAX_HEADS = 100
 MAX_SYNC_THREADS = 500
 MAX_PARTICIPANTS = 5_000
@@ -56,6 +62,10 @@ class ClientMessageId(fields.UUID):
 
 def _limit() -> Int:
     return Int(minimum=1, maximum=100, load_default=50)
+
+
+def _locale(**options: Any) -> Choice:
+    return Choice("es", "en", allow_none=True, **options)
 
 
 def _cursor() -> Text:
@@ -212,6 +222,64 @@ class MarkAllNotificationsReadRequest(RequestSchema):
     command = commands.MarkAllNotificationsRead
 
 
+class GetSettingsRequest(RequestSchema):
+    """Nothing to say."""
+
+    command = commands.GetSettings
+
+
+class UpdateSettingsRequest(RequestSchema):
+    """What to change, at least one; what is left out stays. A `locale` of null means the server's own."""
+
+    command = commands.UpdateSettings
+    locale = _locale(load_default=UNSET)
+    sound = Flag(load_default=UNSET)
+    push_messages = Flag(load_default=UNSET)
+    push_notifications = Choice("all", "urgent", "none", load_default=UNSET)
+    push_preview = Flag(load_default=UNSET)
+
+    @validates_schema
+    def something(self, data: Mapping[str, Any], **_: Any) -> None:
+        """Refuse a request that changes nothing."""
+        if all(value is UNSET for value in data.values()):
+            raise ValidationError({"locale": [f"At least one of {', '.join(self.fields)} is required."]})
+
+
+class PushKeysRequest(Schema):
+    """A browser's keys, as `PushSubscription.toJSON()` has them."""
+
+    p256dh = PushKey(required=True)
+    auth = PushAuth(required=True)
+
+    @post_load
+    def make_keys(self, data: Mapping[str, Any], **_: Any) -> PushKeys:
+        """Build the frozen keys."""
+        return PushKeys(**data)
+
+
+class SubscribePushRequest(RequestSchema):
+    """A browser's push subscription, and what to call the device."""
+
+    command = commands.SubscribePush
+    endpoint = PushEndpoint(required=True)
+    keys = fields.Nested(PushKeysRequest, required=True)
+    device_name = Text(max_chars=MAX_DEVICE_NAME_CHARS, load_default=None, allow_none=True)
+
+
+class UnsubscribePushRequest(RequestSchema):
+    """A device, by its id or by its endpoint."""
+
+    command = commands.UnsubscribePush
+    endpoint = Text(max_chars=MAX_ENDPOINT_CHARS, load_default=None, allow_none=True)
+    device_id = Id(load_default=None, allow_none=True)
+
+    @validates_schema
+    def one_device(self, data: Mapping[str, Any], **_: Any) -> None:
+        """Refuse a request that names no device, or two."""
+        if (data.get("endpoint") is None) == (data.get("device_id") is None):
+            raise ValidationError({"endpoint": ["Exactly one of endpoint, device_id is required."]})
+
+
 class HeartbeatRequest(RequestSchema):
     """Alive, and whether in sight."""
 
@@ -228,13 +296,13 @@ class GetPresenceRequest(RequestSchema):
 
 
 class PutUserRequest(RequestSchema):
-    """A person's name and picture."""
+    """A person's name, picture and language. Left out, there is no picture, and the language stays what it is."""
 
     command = commands.PutUser
     user_id = UserId(required=True)
     display_name = Text(max_chars=MAX_NAME_CHARS, required=True)
     avatar_url = Link(load_default=None, allow_none=True)
-    locale = Choice("es", "en", load_default=None, allow_none=True)
+    locale = _locale(load_default=UNSET)
 
 
 class PostMessageRequest(RequestSchema):

@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from server.contract.fields import Flag, Id, Int, Link, Scalar, Text, Timestamp, UserId
-from server.domain.models import Message
+from server.contract.fields import Choice, Flag, Id, Int, Link, Scalar, Text, Timestamp, UserId
+from server.domain.models import Message, PushNote
 
 
 class SubjectSchema(Schema):
@@ -220,6 +220,47 @@ class NotifiedSchema(Schema):
     notifications = fields.List(fields.Nested(NotificationSchema))
 
 
+class DeviceSchema(Schema):
+    """A browser that gets pushes."""
+
+    id = Id()
+    name = Text(allow_none=True)
+    created_at = Timestamp()
+
+
+class PushStateSchema(Schema):
+    """The key to subscribe with (null: this server does not push), and the devices that did."""
+
+    public_key = Text(allow_none=True)
+    devices = fields.List(fields.Nested(DeviceSchema))
+
+
+class SettingsSchema(Schema):
+    """A person's settings, alike on all of their devices."""
+
+    locale = Choice("es", "en", attribute="preferences.locale", allow_none=True)
+    sound = Flag(attribute="preferences.sound")
+    push_messages = Flag(attribute="preferences.push_messages")
+    push_notifications = Choice("all", "urgent", "none", attribute="preferences.push_notifications")
+    push_preview = Flag(attribute="preferences.push_preview")
+    push = fields.Nested(PushStateSchema)
+
+
+class PushPayloadSchema(Schema):
+    """What a service worker gets, as the JSON text of a push."""
+
+    type = Choice("message", "notification")
+    id = Id()
+    thread_id = Id(allow_none=True)
+    title = Text()
+    body = Text()
+    tag = Text()
+    url = Link()
+    urgent = Flag()
+    timestamp = Timestamp()
+    locale = Choice("es", "en")
+
+
 class HeartbeatResultSchema(Schema):
     """The server's clock, and the client's timestamp as given."""
 
@@ -243,8 +284,14 @@ class StatsSchema(Schema):
 
 
 _MESSAGE = MessageSchema()
+_PUSH_PAYLOAD = PushPayloadSchema()
 
 
 def dump_message(message: Message) -> dict[str, Any]:
     """Render a message; events and answers share this one form."""
     return dict(_MESSAGE.dump(message))
+
+
+def dump_push(note: PushNote) -> dict[str, Any]:
+    """Render what a push says."""
+    return dict(_PUSH_PAYLOAD.dump(note))

@@ -4,10 +4,20 @@ Times are milliseconds since the epoch; user ids are text, whatever their form o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Any, Literal
 
-from server.domain.models import Priority, Subject, ThreadKind
+from server.domain.models import Locale, Priority, PushKeys, PushNotifications, Subject, ThreadKind
+
+
+class Unset(Enum):
+    """Left out of a request in which null means something."""
+
+    UNSET = "unset"
+
+
+UNSET: Literal[Unset.UNSET] = Unset.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +142,45 @@ class MarkAllNotificationsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class GetSettings:
+    """What did the actor choose, and where do their pushes go?"""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSettings:
+    """Choose some things anew (see `Preferences`); what is left out stays."""
+
+    locale: Locale | Literal[Unset.UNSET] | None = UNSET
+    sound: bool | Literal[Unset.UNSET] = UNSET
+    push_messages: bool | Literal[Unset.UNSET] = UNSET
+    push_notifications: PushNotifications | Literal[Unset.UNSET] = UNSET
+    push_preview: bool | Literal[Unset.UNSET] = UNSET
+
+    @property
+    def changes(self) -> Mapping[str, Any]:
+        """What is chosen anew, by name."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in given.items() if value is not UNSET}
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribePush:
+    """Push to this browser from now on."""
+
+    endpoint: str
+    keys: PushKeys
+    device_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnsubscribePush:
+    """No longer push to a browser; exactly one of the two names it."""
+
+    endpoint: str | None = None
+    device_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The client is alive; `visible` tells whether a person can see it."""
 
@@ -148,12 +197,12 @@ class GetPresence:
 
 @dataclass(frozen=True, slots=True)
 class PutUser:
-    """Create or rename a person (service)."""
+    """Create or rename a person (service). The `locale` is also theirs to choose, so left out it stays."""
 
     user_id: str
     display_name: str
     avatar_url: str | None = None
-    locale: str | None = None
+    locale: Locale | Literal[Unset.UNSET] | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)

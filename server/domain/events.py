@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.domain.models import Message, Notification, Presence, Receipt, Thread, User
+from server.domain.results import UserSettings
 
 
 class Event:
@@ -155,6 +156,14 @@ class NotificationUpdated(Event):
     cleared_at: int | None
     unread_count: int
     rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsUpdated(Event):
+    """A person's settings or devices changed; their own connections hear it."""
+
+    user_id: str
+    settings: UserSettings
 
 
 @dataclass(frozen=True, slots=True)

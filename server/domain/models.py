@@ -8,6 +8,10 @@ MessageKind = Literal["user", "system"]
 Role = Literal["owner", "member"]
 Priority = Literal["low", "medium", "high", "urgent"]
 PresenceState = Literal["online", "away", "offline"]
+Locale = Literal["es", "en"]
+PushNotifications = Literal["all", "urgent", "none"]
+PushType = Literal["message", "notification"]
+PushOutcome = Literal["sent", "gone", "later", "refused"]
 
 LARGE_THREAD_PARTICIPANTS = 50
 """Above this a receipt is told to its reader alone and takes no `rev`."""
@@ -119,6 +123,81 @@ class Notification:
     rev: int
     read_at: int | None = None
     cleared_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a person chose. Without a `locale` the server's own language is used."""
+
+    locale: Locale | None = None
+    sound: bool = True
+    push_messages: bool = True
+    push_notifications: PushNotifications = "all"
+    push_preview: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A browser that gets pushes, as its owner sees it."""
+
+    id: str
+    name: str | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushKeys:
+    """A browser's keys, as base64url without padding: only it can read what is encrypted with them."""
+
+    p256dh: str
+    auth: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushSubscription:
+    """Where and how to push to a device. Who knows the endpoint can use it: it is a secret."""
+
+    id: str
+    user_id: str
+    endpoint: str
+    keys: PushKeys
+
+
+@dataclass(frozen=True, slots=True)
+class PushNote:
+    """What a push says: a notification as a browser shows it."""
+
+    type: PushType
+    id: str
+    thread_id: str | None
+    title: str
+    body: str
+    url: str
+    urgent: bool
+    timestamp: int
+    locale: Locale
+
+    @property
+    def tag(self) -> str:
+        """Names the thing, so that a browser shows it once."""
+        return f"{self.type}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A note for one device. Of undelivered ones with the same `topic` a push service keeps only the last."""
+
+    subscription: PushSubscription
+    note: PushNote
+    topic: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What became of a push; `later`: try again, after `retry_after_s` if the push service said so."""
+
+    outcome: PushOutcome
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from server.domain.models import Message, Notification, Presence, Receipt, Thread, User
+from server.domain.models import Device, Message, Notification, Preferences, Presence, Receipt, Thread, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,22 @@ class Notified:
     """The notifications that were stored."""
 
     notifications: tuple[Notification, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PushState:
+    """How to subscribe (no key: this server does not push), and which devices did."""
+
+    public_key: str | None
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserSettings:
+    """All settings of a person."""
+
+    preferences: Preferences
+    push: PushState
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from server.domain.errors import InvalidPayloadError, RealtimeError, Unauthentic
 from server.lanes import Lane, LaneDispatcher
 from server.realtime.connections import SocketConnection
 from server.realtime.sio import EnvelopeNamespace
-from server.services.actor import Locale, choose_locale
+from server.services.actor import Locale, find_locale
 from server.services.connections import ConnectionService
 
 
@@ -96,15 +96,15 @@ class Namespace(EnvelopeNamespace):
 
     async def _connect(self, sid: str, auth: Any) -> None:
         given = auth if isinstance(auth, dict) else {}
-        locale = choose_locale(given.get("locale"), self._default_locale)
+        asked = find_locale(given.get("locale"))
         engine_sid = self.server.engine_sid_of(sid, self.name)
         try:
             if auth is not None and not isinstance(auth, dict):
                 raise InvalidPayloadError({"auth": ["Not an object."]})  # noqa: TRY301
             connection = SocketConnection(self.server, sid, self.name, self._thread_id(given))
-            await self._service.open(connection, given.get("token"), locale)
+            await self._service.open(connection, given.get("token"), asked, self._default_locale)
         except Exception as error:  # noqa: BLE001 - told to the client below, whatever it is
-            await self._refuse_connect(engine_sid, error, locale)
+            await self._refuse_connect(engine_sid, error, asked or self._default_locale)
             return
         self._connections[sid] = (connection, engine_sid)
         self._lanes.enter(engine_sid, sid)

@@ -2,7 +2,8 @@
 
 In Redis each user has a hash `process -> state`, and each process a set of its users and a place in a sorted set that
 it renews every few seconds. Whoever finds a place that was not renewed removes that process and everything it said, so
-the users of a killed process go offline although it could not say so.
+the users of a killed process go offline although it could not say so. When each user was last in sight stands in a
+sorted set of its own; each process says it again, at every tick, of those who are.
 """
 
 import time
@@ -15,6 +16,8 @@ from redis.exceptions import RedisError
 from server.domain.models import PresenceChange, PresenceState
 
 PREFIX = "verihome:presence"
+SEEN = f"{PREFIX}:seen"
+"""A sorted set: when each user was last in sight, in milliseconds since the epoch."""
 ALIVE_S = 15.0
 """A process that did not say so for this long is dead."""
 LEAVING_S = 5.0
@@ -28,6 +31,7 @@ class MemoryPresenceStore:
 
     def __init__(self) -> None:
         self._states: dict[str, PresenceState] = {}
+        self._seen: dict[str, int] = {}
 
     async def set(self, states: States) -> dict[str, PresenceChange]:
         """Record the states of users, and return how they changed."""
@@ -36,6 +40,16 @@ class MemoryPresenceStore:
     async def get(self, user_ids: Iterable[str]) -> dict[str, PresenceState]:
         """Return the states of users."""
         return {user_id: self._states.get(user_id, "offline") for user_id in user_ids}
+
+    async def saw(self, moments: Mapping[str, int], forget_before: int) -> None:
+        """Record when users were last in sight."""
+        for user_id, moment in moments.items():
+            self._seen[user_id] = max(moment, self._seen.get(user_id, 0))
+        self._seen = {user_id: moment for user_id, moment in self._seen.items() if moment >= forget_before}
+
+    async def last_seen(self, user_ids: Iterable[str]) -> dict[str, int]:
+        """Return when users were last in sight."""
+        return {user_id: self._seen[user_id] for user_id in user_ids if user_id in self._seen}
 
     async def tick(self) -> dict[str, PresenceChange]:
         """Nobody else, nothing to notice."""
@@ -89,6 +103,34 @@ class RedisPresenceStore:
         except (RedisError, OSError, TimeoutError):
             self._trouble_at = time.monotonic()
             return await self._mine.get(user_ids)
+
+    async def saw(self, moments: Mapping[str, int], forget_before: int) -> None:
+        """Record when users were last in sight here, for all processes."""
+        await self._mine.saw(moments, forget_before)
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            if moments:
+                pipeline.zadd(SEEN, dict(moments), gt=True)
+            pipeline.zremrangebyscore(SEEN, "-inf", f"({forget_before}")
+            await pipeline.execute()
+        except (RedisError, OSError, TimeoutError):
+            self._trouble_at = time.monotonic()
+
+    async def last_seen(self, user_ids: Iterable[str]) -> dict[str, int]:
+        """Return when users were last in sight on any process."""
+        wanted = list(user_ids)
+        found = await self._mine.last_seen(wanted)
+        if not wanted:
+            return found
+        try:
+            scores: list[float | None] = await self._redis.zmscore(SEEN, wanted)
+        except (RedisError, OSError, TimeoutError):
+            self._trouble_at = time.monotonic()
+            return found
+        for user_id, score in zip(wanted, scores, strict=True):
+            if score is not None:
+                found[user_id] = max(int(score), found.get(user_id, 0))
+        return found
 
     async def tick(self) -> dict[str, PresenceChange]:
         """Renew this process's place, and remove processes that did not renew theirs."""

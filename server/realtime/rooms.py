@@ -44,7 +44,7 @@ def routes(event: Event) -> list[Route]:  # noqa: PLR0911 - a table, one line an
             return [(PRESENCE, _user_rooms(event.audience))]
         case events.NotificationCreated():
             return [(NOTIFICATIONS, [user_room(event.notification.user_id)])]
-        case events.NotificationUpdated():
+        case events.NotificationUpdated() | events.SettingsUpdated():
             return [(NOTIFICATIONS, [user_room(event.user_id)])]
         case _:
             raise TypeError(type(event))

@@ -16,6 +16,7 @@ from server.routes.rest import is_loopback, respond
 from server.services.actor import Locale
 from server.services.auth import ServiceTokens
 from server.services.connections import ConnectionService
+from server.services.push import PushService
 from server.services.stats import StatsService
 from server.storage.database import Database
 
@@ -73,8 +74,14 @@ class StateCollector(Collector):
     """Reads, when scraped, what the parts of the process count anyway."""
 
     def __init__(
-        self, database: Database, manager: LocalManager | RedisManager, publisher: Publisher, stats: StatsService
+        self,
+        database: Database,
+        manager: LocalManager | RedisManager,
+        publisher: Publisher,
+        stats: StatsService,
+        push: PushService | None,
     ) -> None:
+        self._push = push
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "verihome_connections": ("Open connections.", lambda: stats.read().active_connections),
             "verihome_online_users": ("Users with a connection here.", lambda: stats.read().online_users),
@@ -96,3 +103,9 @@ class StateCollector(Collector):
             yield GaugeMetricFamily(name, text, value=read())
         for name, (text, read) in self._counters.items():
             yield CounterMetricFamily(name, text, value=read())
+        if self._push is not None:
+            yield GaugeMetricFamily("verihome_push_queue_depth", "Pushes that wait.", value=self._push.depth)
+            pushes = CounterMetricFamily("verihome_pushes", "What became of pushes.", labels=("outcome",))
+            for outcome, number in self._push.outcomes.items():
+                pushes.add_metric((outcome,), number)
+            yield pushes

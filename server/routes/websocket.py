@@ -22,7 +22,7 @@ from server.realtime.connections import PlainConnection
 from server.realtime.hub import Hub
 from server.realtime.sio import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, MAX_OP_CHARS, PING_INTERVAL_S
 from server.routes.credentials import websocket_token
-from server.services.actor import Locale, choose_locale
+from server.services.actor import Locale, choose_locale, find_locale
 from server.services.connections import ConnectionService
 from server.services.tasks import Tasks
 
@@ -67,17 +67,18 @@ class PlainRoutes:
     async def _session(self, request: web.Request, websocket: web.WebSocketResponse, namespace: str) -> None:
         thread_id = request.match_info.get("thread_id")
         connection = PlainConnection(self._hub, websocket, request.transport, namespace, thread_id)
-        wanted = request.query.get("locale") or request.headers.get("Accept-Language")
-        locale = choose_locale(wanted, self._default_locale)
+        asked = find_locale(request.query.get("locale"))
+        # A browser names its own languages in every request, so what its user chose here counts for more.
+        default = choose_locale(request.headers.get("Accept-Language"), self._default_locale)
         close_code: int | None = None
         try:
-            await self._service.open(connection, websocket_token(request), locale)
+            await self._service.open(connection, websocket_token(request), asked, default)
             self._service.welcome(connection)
             if namespace == PRESENCE:
                 await self._service.greet(connection)
             close_code = await self._receive_all(websocket, connection)
         except Exception as error:  # noqa: BLE001 - told to the client, whatever it is
-            self._tell(connection, "connect", self._dispatcher.refuse(error, locale, "connect"))
+            self._tell(connection, "connect", self._dispatcher.refuse(error, asked or default, "connect"))
             close_code = row_of(error).close_code
         finally:
             self._service.closed(connection)

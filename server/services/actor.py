@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from server.domain.models import Locale
 from server.services.auth import Claims
 from server.services.ports import Connection
 
-Locale = Literal["es", "en"]
+__all__ = ["Actor", "Locale", "choose_locale", "find_locale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class Actor:
         return f"user:{self.user_id}" if self.kind == "user" else "service"
 
 
-def choose_locale(wanted: object, default: Locale) -> Locale:
-    """Pick Spanish or English from a tag such as `en-GB`, or from an Accept-Language list; else the default."""
+def find_locale(wanted: object) -> Locale | None:
+    """Find Spanish or English in a tag such as `en-GB`, or in an Accept-Language list; None if neither is there."""
     if isinstance(wanted, str):
         for part in wanted.split(",")[:10]:
             language = part.strip()[:2].lower()
@@ -34,4 +35,9 @@ def choose_locale(wanted: object, default: Locale) -> Locale:
                 return "es"
             if language == "en":
                 return "en"
-    return default
+    return None
+
+
+def choose_locale(wanted: object, default: Locale) -> Locale:
+    """Pick Spanish or English as `find_locale` finds it; else the default."""
+    return find_locale(wanted) or default

@@ -107,8 +107,8 @@ class ConnectionService:
             return Actor("service", "", locale)
         return await self.authenticate(token, locale)
 
-    async def open(self, connection: Connection, token: object, locale: Locale) -> Actor:
-        """Let a connection in.
+    async def open(self, connection: Connection, token: object, asked: Locale | None, default: Locale) -> Actor:
+        """Let a connection in. It speaks the language that it asked for, else its user's, else the default.
 
         Raises:
             UnauthenticatedError, TokenExpiredError, RevokedError: the token is not to be trusted.
@@ -117,7 +117,9 @@ class ConnectionService:
         """
         if self._draining:
             raise UnavailableError
-        actor = await self.authenticate(token, locale, connection)
+        actor = await self.authenticate(token, asked or default, connection)
+        if asked is None:
+            actor = replace(actor, locale=await self._people.locale_of(actor.user_id) or default)
         if connection.thread_id is not None:
             await self._threads.get(actor, ThreadCommand(connection.thread_id))
         # A revocation, or the shutdown, may have come while the database was asked.

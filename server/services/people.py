@@ -2,13 +2,15 @@
 
 from typing import Literal
 
-from server.domain.commands import ListPeople, PutUser
+from server.domain.commands import UNSET, ListPeople, PutUser
+from server.domain.errors import UnavailableError
 from server.domain.events import UserUpdated
 from server.domain.models import User
 from server.domain.results import PeoplePage
-from server.services.actor import Actor
+from server.services.actor import Actor, Locale
 from server.services.auth import Claims
 from server.services.ports import Clock, Publisher
+from server.services.user_settings import UserSettingsService
 from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
 
@@ -20,8 +22,16 @@ MAX_KNOWN = 50_000
 class PeopleService:
     """Creates and names people."""
 
-    def __init__(self, database: Database, publisher: Publisher, now: Clock, directory: Directory) -> None:
+    def __init__(
+        self,
+        database: Database,
+        publisher: Publisher,
+        settings: UserSettingsService,
+        now: Clock,
+        directory: Directory,
+    ) -> None:
         self._database = database
+        self._settings = settings
         self._publisher = publisher
         self._now = now
         self._directory = directory
@@ -41,13 +51,30 @@ class PeopleService:
             await self._tell(user)
 
     async def put(self, _actor: Actor, command: PutUser) -> User:
-        """Create or rename a person."""
-        wanted = User(command.user_id, command.display_name, command.avatar_url, command.locale)
+        """Create or rename a person; a language that was put for them is one of their own settings."""
+        keep_locale = command.locale is UNSET
+        locale = None if command.locale is UNSET else command.locale
+        wanted = User(command.user_id, command.display_name, command.avatar_url, locale)
         now = self._now()
-        user, changed = await self._database.write(lambda work: work.users.put(wanted, now))
+
+        def job(work: UnitOfWork) -> tuple[User, bool, bool]:
+            before = work.users.get(wanted.id)
+            user, changed = work.users.put(wanted, now, keep_locale=keep_locale)
+            return user, changed, before is not None and before.locale != user.locale
+
+        user, changed, chose = await self._database.write(job)
         if changed:
             await self._tell(user)
+        if chose:
+            await self._settings.tell(user.id)
         return user
+
+    async def locale_of(self, user_id: str) -> Locale | None:
+        """Return the language that a person chose; None if they chose none, or the database is away."""
+        try:
+            return (await self._database.read(lambda work: work.users.preferences(user_id))).locale
+        except UnavailableError:  # whoever is known may connect all the same
+            return None
 
     async def list_people(self, actor: Actor, command: ListPeople) -> PeoplePage:
         """Return a page of people: those with whom the actor shares a thread, or everyone."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from server.domain.events import Event
-from server.domain.models import PresenceChange, PresenceState
+from server.domain.models import PresenceChange, PresenceState, Push, PushResult
 
 
 class Clock(Protocol):
@@ -82,10 +82,30 @@ class PresenceStore(Protocol):
         """Return the states of users over all processes."""
         ...
 
+    async def saw(self, moments: Mapping[str, int], forget_before: int) -> None:
+        """Record when users were last in sight on this process; older moments may be forgotten."""
+        ...
+
+    async def last_seen(self, user_ids: Iterable[str]) -> dict[str, int]:
+        """Return when users were last in sight, over all processes, as far as that is remembered."""
+        ...
+
     async def tick(self) -> dict[str, PresenceChange]:
         """Say that this process is alive, and return what changed because others are not."""
         ...
 
     async def close(self) -> None:
         """Withdraw what this process said; the others then tell who is gone."""
+        ...
+
+
+class PushSender(Protocol):
+    """Hands pushes to the push services of browsers."""
+
+    async def send(self, push: Push) -> PushResult:
+        """Send one push, once. Never raises."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""
         ...

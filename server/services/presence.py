@@ -20,6 +20,8 @@ from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
 
 TICK_S = 5.0
+SEEN_FOR_MS = 60_000
+"""So long it is remembered when a user was last in sight."""
 
 
 class PresenceService:
@@ -43,6 +45,7 @@ class PresenceService:
         self._visible: dict[str, dict[str, bool | None]] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._dirty: dict[str, None] = {}
+        self._seen: dict[str, int] = {}
         self._working = False
 
     @property
@@ -63,7 +66,8 @@ class PresenceService:
         connections = self._visible.get(user_id, {})
         if connection.id not in connections:
             return
-        del connections[connection.id]
+        if connections.pop(connection.id):
+            self._saw(user_id)
         if connections:
             self._changed(user_id)
         else:
@@ -77,6 +81,8 @@ class PresenceService:
         connections = self._visible.get(actor.user_id, {})
         is_open = actor.connection.id in connections
         if command.visible is not None and is_open and connections[actor.connection.id] != command.visible:
+            if True in (connections[actor.connection.id], command.visible):
+                self._saw(actor.user_id)
             connections[actor.connection.id] = command.visible
             self._changed(actor.user_id)
         return HeartbeatResult(self._now(), command.timestamp)
@@ -101,8 +107,23 @@ class PresenceService:
             others = tuple(user_id for user_id in user_ids if user_id != presence.user_id)
             self._publisher.publish(PresenceChanged(presence, others))
 
+    async def last_seen(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Return when each user was last in sight: a connection of theirs, on any process, said `visible`.
+
+        It is now for those who are in sight here. Who was not for `SEEN_FOR_MS` may be left out.
+        """
+        found = await self._store.last_seen(user_ids)
+        for user_id in user_ids:
+            moment = self._now() if self._is_in_sight(user_id) else self._seen.get(user_id, 0)
+            if moment:
+                found[user_id] = max(moment, found.get(user_id, 0))
+        return found
+
     async def tick(self) -> None:
-        """Say that this process is alive; tell of those whose process died."""
+        """Say that this process is alive, and who is in sight; tell of those whose process died."""
+        now = self._now()
+        in_sight = {user_id: now for user_id in self._visible if self._is_in_sight(user_id)}
+        await self._store.saw(in_sight, now - SEEN_FOR_MS)
         await self._tell(await self._store.tick())
 
     async def close(self) -> None:
@@ -120,6 +141,14 @@ class PresenceService:
         said = set(connections.values())
         return "away" if False in said and True not in said else "online"
 
+    def _is_in_sight(self, user_id: str) -> bool:
+        return True in self._visible.get(user_id, {}).values()
+
+    def _saw(self, user_id: str) -> None:
+        self._seen[user_id] = self._now()
+        if not self._working:
+            self._begin_work()
+
     def _left(self, user_id: str) -> None:
         del self._leaving[user_id]
         self._changed(user_id)
@@ -135,13 +164,19 @@ class PresenceService:
 
     async def _work(self) -> None:
         try:
-            while self._dirty:
+            while self._dirty or self._seen:
+                await self._tell_seen()
                 batch, self._dirty = self._dirty, {}
                 await self._tell(await self._store.set({user_id: self._state_here(user_id) for user_id in batch}))
         finally:
             self._working = False
-            if self._dirty:  # it failed: those who came meanwhile must not wait for someone else's change
+            if self._dirty or self._seen:  # it failed: those who came meanwhile must not wait for someone else's change
                 self._begin_work()
+
+    async def _tell_seen(self) -> None:
+        seen, self._seen = self._seen, {}
+        if seen:
+            await self._store.saw(seen, self._now() - SEEN_FOR_MS)
 
     async def _tell(self, changes: Mapping[str, PresenceChange]) -> None:
         changed = [user_id for user_id, change in changes.items() if change.before != change.after]

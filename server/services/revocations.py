@@ -12,6 +12,7 @@ from server.services.auth import Claims
 from server.services.ports import Clock
 from server.storage.database import Database
 from server.storage.revocations import Revocation
+from server.storage.unit_of_work import UnitOfWork
 
 POLL_S = 2.0
 
@@ -30,14 +31,17 @@ class RevocationService:
         self._polled_at = 0
 
     async def revoke(self, _actor: Actor, command: RevokeTokens) -> Done:
-        """Revoke a token by `jti`, or a user's tokens issued before a time (now, if none is given)."""
+        """Revoke a token by `jti`, or a user's tokens issued before a time (now, if none is given).
+
+        With a user's tokens go their devices that did not subscribe since: a lost phone must hear no more.
+        """
         now = self._now()
         if command.jti is not None:
             new = Revocation("jti", command.jti, None, now)
         else:
             before = now if command.issued_before is None else command.issued_before
             new = Revocation("user", command.user_id or "", before, now)
-        await self._database.write(lambda work: work.revocations.add(new))
+        await self._database.write(lambda work: _revoke(work, new))
         self._learn(new)
         return Done()
 
@@ -69,3 +73,9 @@ class RevocationService:
         else:
             before = self._issued_before.get(revocation.value, 0)
             self._issued_before[revocation.value] = max(before, revocation.issued_before or 0)
+
+
+def _revoke(work: UnitOfWork, new: Revocation) -> None:
+    work.revocations.add(new)
+    if new.kind == "user":
+        work.push.remove_older(new.value, new.issued_before or 0)

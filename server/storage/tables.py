@@ -18,6 +18,7 @@ from sqlalchemy import (
     false,
     func,
     text,
+    true,
 )
 
 metadata = MetaData(
@@ -41,6 +42,11 @@ users = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger),
     Column("notification_rev", BigInteger, nullable=False, server_default=text("0")),
+    # What the person chose, beside `locale`.
+    Column("sound", Boolean, nullable=False, server_default=true()),
+    Column("push_messages", Boolean, nullable=False, server_default=true()),
+    Column("push_notifications", Text, nullable=False, server_default="all"),
+    Column("push_preview", Boolean, nullable=False, server_default=true()),
     Index("ix_users_search_name", "search_name", "id"),
 )
 
@@ -141,6 +147,22 @@ notifications = Table(
         sqlite_where=text("read_at IS NULL AND cleared_at IS NULL"),
         postgresql_where=text("read_at IS NULL AND cleared_at IS NULL"),
     ),
+)
+
+push_subscriptions = Table(
+    "push_subscriptions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False),
+    # A browser has one endpoint, whoever is signed in there.
+    Column("endpoint", Text, nullable=False, unique=True),
+    Column("p256dh", Text, nullable=False),
+    Column("auth", Text, nullable=False),
+    Column("name", Text),
+    Column("created_at", BigInteger, nullable=False),
+    # Clients subscribe again whenever they start: those that did so least lately give way to new ones.
+    Column("renewed_at", BigInteger, nullable=False),
+    Index("ix_push_subscriptions_user_id", "user_id"),
 )
 
 revocations = Table(

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from server.storage.idempotency import IdempotencyRepository
 from server.storage.messages import MessageRepository
 from server.storage.notifications import NotificationRepository
+from server.storage.push import PushRepository
 from server.storage.receipts import ReceiptRepository
 from server.storage.revocations import RevocationRepository
 from server.storage.threads import ThreadRepository
@@ -43,6 +44,11 @@ class UnitOfWork:
     def notifications(self) -> NotificationRepository:
         """Notification centres."""
         return NotificationRepository(self._connection)
+
+    @cached_property
+    def push(self) -> PushRepository:
+        """Browsers that get pushes."""
+        return PushRepository(self._connection)
 
     @cached_property
     def revocations(self) -> RevocationRepository:

@@ -2,13 +2,14 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from server.domain.models import User
+from server.domain.models import Preferences, User
 from server.domain.results import PeoplePage
 from server.storage.cursors import decode_cursor, encode_cursor
 from server.storage.tables import participants, users
@@ -32,6 +33,15 @@ def _like_prefix_of_words(query: str) -> str:
 
 def _user(row: Row[Any]) -> User:
     return User(row.id, row.display_name, row.avatar_url, row.locale, row.last_seen_at)
+
+
+PREFERENCES = tuple(users.c[field.name] for field in fields(Preferences))
+"""Each preference is a column of the same name."""
+
+
+def preferences_of(row: Row[Any]) -> Preferences:
+    """Read what a person chose from a row that has the columns `PREFERENCES`."""
+    return Preferences(row.locale, row.sound, row.push_messages, row.push_notifications, row.push_preview)
 
 
 class UserRepository:
@@ -66,8 +76,8 @@ class UserRepository:
         self._connection.execute(update(users).where(users.c.id == user_id).values(values))
         return User(user_id, claim_name, row.avatar_url, row.locale, row.last_seen_at), True
 
-    def put(self, user: User, now: int) -> tuple[User, bool]:
-        """Create or rename a person.
+    def put(self, user: User, now: int, *, keep_locale: bool = False) -> tuple[User, bool]:
+        """Create or rename a person; `keep_locale` leaves the language as it is.
 
         Returns:
             The person, and whether anything that others see changed.
@@ -80,7 +90,7 @@ class UserRepository:
             "search_name": fold(user.display_name),
             "name_is_put": True,
             "avatar_url": user.avatar_url,
-            "locale": user.locale,
+            **({} if keep_locale else {"locale": user.locale}),
         }
         self._connection.execute(update(users).where(users.c.id == user.id).values(values))
         after = self.get(user.id)
@@ -90,6 +100,15 @@ class UserRepository:
             after.avatar_url,
         )
         return after, changed
+
+    def preferences(self, user_id: str) -> Preferences:
+        """Return what a person chose; of one who does not exist, what one is given at first."""
+        row = self._connection.execute(select(*PREFERENCES).where(users.c.id == user_id)).one_or_none()
+        return preferences_of(row) if row else Preferences()
+
+    def choose(self, user_id: str, changes: Mapping[str, Any]) -> None:
+        """Change some of a person's preferences, by the names of `Preferences`."""
+        self._connection.execute(update(users).where(users.c.id == user_id).values(changes))
 
     def create_missing(self, user_ids: Iterable[str], now: int) -> None:
         """Create those who do not exist yet, named by their ids."""
