@@ -1,0 +1,138 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { BrowserContextOptions, Page } from "@playwright/test";
+import { bell, composer, inbox, log, message } from "./support/app";
+import { expect, test } from "./support/fixtures";
+import type { Person, World } from "./support/world";
+
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+const LOOKS: Readonly<Record<string, BrowserContextOptions>> = {
+  light: {},
+  dark: { colorScheme: "dark" },
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+};
+
+/** Fails with what is wrong and where. */
+async function check(page: Page, state: string): Promise<void> {
+  await page.evaluate(() =>
+    Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))),
+  );
+  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+  const found = violations.map(
+    ({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map(({ html }) => html).join("\n  ")}`,
+  );
+  expect(found, state).toEqual([]);
+}
+
+/** Closes what is open, and waits until it is gone and the focus is back. */
+async function close(page: Page): Promise<void> {
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+}
+
+async function furnish(world: World): Promise<{ ana: Person; path: string }> {
+  const [ana, ben, eve] = await world.people("Ana Ruiz", "Ben Ortega", "Eva Soler");
+  const subject = {
+    type: "property",
+    id: "p1",
+    title: "Flat in Calle Mayor 12",
+    url: "https://example.com/p1",
+    image_url: null,
+  };
+  const thread = await world.thread([ana, ben], { subject });
+  const group = await world.thread([ana, ben, eve], { title: "Neighbours" });
+  await world.say(thread, ana, "Is the flat still free? See https://example.com/flat");
+  await world.say(thread, ben, "It is 🙂");
+  await world.say(group, eve, "The lift is being repaired.");
+  await world.notify(ana, { title: "Visit confirmed", message: "Thursday at 11:30.", priority: "high" });
+  await world.notify(ana, {
+    title: "Sign today",
+    message: "It ends tomorrow.",
+    priority: "urgent",
+    action_url: "/docs",
+  });
+  return { ana, path: `/t/${thread.id}` };
+}
+
+for (const [look, options] of Object.entries(LOOKS)) {
+  test(`every page and state is accessible: ${look}`, async ({ world, browser }) => {
+    test.setTimeout(90_000);
+    const { ana, path } = await furnish(world);
+    const reduced: BrowserContextOptions = { ...options, reducedMotion: "reduce" };
+
+    const context = await browser.newContext({ baseURL: world.url, locale: "en-GB", ...reduced });
+    const guest = await context.newPage();
+    await guest.goto("/");
+    await expect(guest.getByRole("button", { name: "María García" })).toBeVisible();
+    await check(guest, "sign-in");
+
+    const page = await world.open(ana, "/", reduced);
+    await expect(inbox(page).getByRole("listitem")).toHaveCount(2);
+    await check(page, "inbox");
+
+    await page.goto(path);
+    await expect(message(page, "It is")).toBeVisible();
+    await composer(page).fill("Then");
+    await check(page, "chat");
+    await page.getByRole("button", { name: "Emojis" }).click();
+    await expect(page.getByRole("dialog").getByRole("gridcell").first()).toBeVisible();
+    await check(page, "emoji picker");
+    await close(page);
+    await page.getByRole("button", { name: "Conversation details" }).click();
+    await expect(page.getByText("View page")).toBeVisible();
+    await check(page, "details");
+
+    await page.goto("/");
+    await bell(page).click();
+    await expect(page.getByRole("dialog", { name: "Notifications" }).getByRole("listitem")).toHaveCount(2);
+    await check(page, "notifications");
+    await close(page);
+
+    await page.keyboard.press("n");
+    await expect(page.getByRole("dialog", { name: "New conversation" }).getByRole("option").first()).toBeVisible();
+    await check(page, "new conversation");
+    await close(page);
+
+    await page.keyboard.press("?");
+    await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
+    await check(page, "shortcuts");
+    await close(page);
+
+    await page.goto("/settings");
+    await expect(page.getByRole("switch", { name: "Sound" })).toBeVisible();
+    await check(page, "settings");
+  });
+}
+
+test("messages that arrive are announced, and a toast too", async ({ world }) => {
+  const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");
+  const thread = await world.thread([ana, ben]);
+  await world.say(thread, ben, "First");
+  const page = await world.open(ana, `/t/${thread.id}`);
+  await expect(message(page, "First")).toBeVisible();
+  await world.say(thread, ben, "Second");
+  await expect(page.locator('[aria-live="polite"]').filter({ hasText: "Ben Ortega: Second" })).toBeAttached();
+  await expect(log(page)).toHaveAccessibleName("Messages with Ben Ortega");
+});
+
+test("nothing that the content security policy refuses is ever tried", async ({ world }) => {
+  const { ana, path } = await furnish(world);
+  const page = await world.open(ana);
+  const refused: string[] = [];
+  page.on("console", (entry) => {
+    if (entry.type() === "error") refused.push(entry.text());
+  });
+  page.on("pageerror", (error) => refused.push(String(error)));
+  await page.goto(path);
+  await page.getByRole("button", { name: "Emojis" }).click();
+  await expect(page.getByRole("dialog").getByRole("gridcell").first()).toBeVisible();
+  await page.keyboard.press("Escape");
+  await bell(page).click();
+  await expect(page.getByRole("dialog", { name: "Notifications" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Menu of Ana Ruiz" }).click();
+  await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).click();
+  await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  expect(refused).toEqual([]);
+});

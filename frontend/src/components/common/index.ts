@@ -1,0 +1,21 @@
+/** The small parts that every component is made of. */
+export { Avatar, type AvatarProps } from "./Avatar";
+export { Badge, type BadgeProps } from "./Badge";
+export { Button, type ButtonProps } from "./Button";
+export { classes } from "./classes";
+export { EmptyState, type EmptyStateProps } from "./EmptyState";
+export { ErrorState, type ErrorStateProps } from "./ErrorState";
+export { IconButton, type IconButtonProps } from "./IconButton";
+export { LoadMore, type LoadMoreProps } from "./LoadMore";
+export { safeLink } from "./links";
+export { Modal } from "./Modal";
+export type { PanelProps } from "./Panel";
+export { PresenceDot } from "./PresenceDot";
+export { type PresenceState, presenceState } from "./presence";
+export { Sheet, type SheetProps } from "./Sheet";
+export { Skeleton } from "./Skeleton";
+export { Spinner } from "./Spinner";
+export { Switch, type SwitchProps } from "./Switch";
+export { Tooltip, type TooltipProps } from "./Tooltip";
+export { useNow } from "./useNow";
+export { VisuallyHidden } from "./VisuallyHidden";

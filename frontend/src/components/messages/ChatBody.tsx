@@ -1,0 +1,77 @@
+import { MessageCircle } from "lucide-react";
+import { useMemo } from "react";
+import { useConnection } from "../../hooks/useConnection";
+import type { ThreadResult } from "../../hooks/useThread";
+import { useI18n } from "../../i18n";
+import { EmptyState, ErrorState } from "../common";
+import { HistorySkeleton } from "./HistorySkeleton";
+import { MessageHistory } from "./MessageHistory";
+import styles from "./RealTimeChatWindow.module.css";
+import { useAttention } from "./useAttention";
+import { useReadReceipts } from "./useReadReceipts";
+
+/** A conversation and what its history needs besides. */
+export interface ChatBodyProps {
+  readonly conversation: ThreadResult;
+  readonly name: string;
+  readonly typingNames: readonly string[];
+  readonly targetSeq: number | null;
+}
+
+/** The messages, or what stands in their place while there are none. */
+export function ChatBody({ conversation, name, typingNames, targetSeq }: ChatBodyProps) {
+  const { chat } = useI18n();
+  const { thread, messages, isLoading, error, reload, hasMoreBefore, hasMoreAfter } = conversation;
+  const isEmpty = messages.length === 0;
+  if (isEmpty && error) {
+    return (
+      <div className={styles.middle}>
+        <ErrorState title={chat.history.errorTitle} message={error.message} onRetry={reload} />
+      </div>
+    );
+  }
+  if (isLoading || !thread) return <HistorySkeleton />;
+  if (isEmpty && !hasMoreBefore && !hasMoreAfter) {
+    return (
+      <div className={styles.middle}>
+        <EmptyState icon={<MessageCircle />} title={chat.history.emptyTitle} hint={chat.history.emptyHint} />
+      </div>
+    );
+  }
+  return <Messages conversation={conversation} name={name} typingNames={typingNames} targetSeq={targetSeq} />;
+}
+
+function Messages({ conversation, name, typingNames, targetSeq }: ChatBodyProps) {
+  const { thread, markRead } = conversation;
+  const { isOnline } = useConnection();
+  const isAttentive = useAttention() && isOnline;
+  const unreadCount = thread?.unread_count ?? 0;
+  const onSeen = useReadReceipts({ isAttentive, unreadCount, markRead });
+  const participants = thread?.participants;
+  const avatars = useMemo(
+    () => new Map((participants ?? []).map((one) => [String(one.user_id), one.avatar_url])),
+    [participants],
+  );
+  return (
+    <MessageHistory
+      name={name}
+      isGroup={thread?.kind !== "direct"}
+      messages={conversation.messages}
+      firstUnreadSeq={conversation.firstUnreadSeq}
+      hasMoreBefore={conversation.hasMoreBefore}
+      hasMoreAfter={conversation.hasMoreAfter}
+      isLoadingBefore={conversation.isLoadingBefore}
+      isLoadingAfter={conversation.isLoadingAfter}
+      onLoadBefore={conversation.loadBefore}
+      onLoadAfter={conversation.loadAfter}
+      onJumpToLatest={conversation.jumpToLatest}
+      onSeen={onSeen}
+      onRetry={conversation.retry}
+      onDiscard={conversation.discard}
+      unreadCount={unreadCount}
+      typingNames={typingNames}
+      avatars={avatars}
+      targetSeq={targetSeq}
+    />
+  );
+}

@@ -1,0 +1,18 @@
+export { useRealtimeClient } from "./context";
+export type { PushState } from "./pushDevice";
+export { queryKeys } from "./queryKeys";
+export { RealtimeProvider, type RealtimeProviderProps } from "./RealtimeProvider";
+export type { SocketToken } from "./reconnectingSocket";
+export { type UseAlertsOptions, useAlerts } from "./useAlerts";
+export { type Connection, useConnection } from "./useConnection";
+export { useMe } from "./useMe";
+export { type PeopleResult, usePeople } from "./usePeople";
+export { usePresence } from "./usePresence";
+export { type PushResult, usePush } from "./usePush";
+export { type RealTimeMessages, useRealTimeMessages } from "./useRealTimeMessages";
+export { type RealTimeNotifications, useRealTimeNotifications } from "./useRealTimeNotifications";
+export { type SettingsResult, useSettings } from "./useSettings";
+export { type ThreadActions, type ThreadOptions, type ThreadResult, useThread } from "./useThread";
+export { type ThreadsResult, useThreads } from "./useThreads";
+export { useTypingUsers } from "./useTypingUsers";
+export { useWebSocket, type WebSocketOptions, type WebSocketResult } from "./useWebSocket";
