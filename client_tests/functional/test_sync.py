@@ -99,6 +99,19 @@ async def test_sync_is_paged_and_converges(server: Server, clients: Clients, ser
     assert (quiet["messages"], quiet["receipts"], quiet["thread"], quiet["more"]) == ([], [], None, False)
 
 
+async def test_sync_tells_what_is_unread_though_nothing_else_changed(
+    server: Server, clients: Clients, thread_id: str
+) -> None:
+    """Reading on another device moves only one's own count, which a client that was away must still learn."""
+    sender, reader = await clients.plain(server.url, 1), await clients.plain(server.url, 2)
+    for text in ("one", "two"):
+        message = await ok(sender.call("send_message", {"thread_id": thread_id, "content": text}))
+    held = {"threads": {thread_id: message["rev"]}}
+    assert (await ok(reader.call("sync", held)))["threads"][thread_id]["unread_count"] == 2
+    await ok(reader.call("mark_as_read", {"thread_id": thread_id}))
+    assert (await ok(reader.call("sync", held)))["threads"][thread_id]["unread_count"] == 0
+
+
 async def test_sync_of_a_foreign_thread_is_removed_like_an_unknown_one(
     server: Server, clients: Clients, service: HttpClient
 ) -> None:

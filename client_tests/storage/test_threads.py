@@ -12,6 +12,7 @@ from server.domain.errors import InvalidPayloadError, NotFoundError
 from server.domain.models import Subject
 from server.storage.cursors import encode_cursor
 from server.storage.database import Database
+from server.storage.threads import Head
 
 
 def forge(position: object) -> str:
@@ -163,7 +164,7 @@ async def test_heads_tells_only_of_ones_own(database: Database) -> None:
     mine, other = await make_thread(database, "1", "2"), await make_thread(database, "2")
     await send(database, mine, "2")
     found = await database.read(lambda work: work.threads.heads("1", [mine, other, "unknown"]))
-    assert found == {mine: (2, 1)}
+    assert found == {mine: Head(rev=2, info_rev=1, unread_count=1)}
 
 
 async def test_audience_and_participant_name_follow_membership(database: Database) -> None:

@@ -42,7 +42,7 @@ async function furnish(world: World) {
   const neighbours = await world.thread([sofia, daniel, marta, pablo], { title: "Neighbours of Calle Mayor 12" });
   await talk(world, neighbours, [
     [pablo, "The lift will be inspected on Thursday from 9 to 11."],
-    [marta, "Thanks for telling us 🙂"],
+    [marta, "Thanks for telling us!"],
   ]);
   const flat = await world.thread(
     [sofia, daniel],
@@ -56,7 +56,7 @@ async function furnish(world: World) {
     [daniel, "I have one, but I will write to you here before anybody comes."],
     [daniel, "Would Friday morning suit you?"],
     [sofia, "Friday is perfect. I leave at nine, so any time after that."],
-    [sofia, "And thank you for taking care of it so quickly 👍"],
+    [sofia, "And thank you for taking care of it so quickly."],
   ]);
   for (const thread of [contract, flat]) await world.read(thread, sofia);
   await world.read(flat, daniel);

@@ -1,11 +1,11 @@
 """What goes out: the nouns and answers as JSON objects (dumped, never loaded)."""
 
-from typing import Any
+from typing import Any, get_args
 
 from marshmallow import Schema, fields
 
 from server.contract.fields import Choice, Flag, Id, Int, Link, Scalar, Text, Timestamp, UserId
-from server.domain.models import Message, PushNote
+from server.domain.models import Locale, Message, MessageKind, PresenceState, Priority, PushNote, Role, ThreadKind
 
 
 class SubjectSchema(Schema):
@@ -30,7 +30,7 @@ class MessageSchema(Schema):
     is_read = Flag()
     seq = Int()
     rev = Int()
-    kind = Text()
+    kind = Choice(*get_args(MessageKind))
     client_message_id = Text(allow_none=True)
     edited_at = fields.Constant(None)
     deleted_at = fields.Constant(None)
@@ -46,7 +46,7 @@ class ParticipantSchema(Schema):
     user_id = UserId()
     display_name = Text()
     avatar_url = Link(allow_none=True)
-    role = Text()
+    role = Choice(*get_args(Role))
     read_seq = Int()
     read_at = Timestamp(allow_none=True)
     delivered_seq = Int()
@@ -58,7 +58,7 @@ class ThreadSchema(Schema):
     """A thread as the actor sees it. Of a large thread's participants the first 100 by time of joining are listed."""
 
     id = Id()
-    kind = Text()
+    kind = Choice(*get_args(ThreadKind))
     title = Text(allow_none=True)
     subject = fields.Nested(SubjectSchema, allow_none=True)
     created_by = UserId(allow_none=True)
@@ -78,7 +78,7 @@ class UserSchema(Schema):
     id = UserId()
     display_name = Text()
     avatar_url = Link(allow_none=True)
-    locale = Text(allow_none=True)
+    locale = Choice(*get_args(Locale), allow_none=True)
 
 
 class NotificationSchema(Schema):
@@ -87,7 +87,7 @@ class NotificationSchema(Schema):
     id = Id()
     title = Text()
     message = Text()
-    priority = Text()
+    priority = Choice(*get_args(Priority))
     action_url = Link(allow_none=True)
     timestamp = Timestamp(attribute="created_at")
     read_at = Timestamp(allow_none=True)
@@ -114,7 +114,7 @@ class PresenceSchema(Schema):
     user_name = Text()
     is_online = Flag()
     last_seen = Timestamp(attribute="last_seen_at", allow_none=True)
-    state = Text()
+    state = Choice(*get_args(PresenceState))
 
 
 class DoneSchema(Schema):
@@ -178,6 +178,7 @@ class ThreadChangesSchema(Schema):
     thread = fields.Nested(ThreadSchema, allow_none=True)
     messages = fields.List(fields.Nested(MessageSchema))
     receipts = fields.List(fields.Nested(ReceiptSchema))
+    unread_count = Int()
     removed = Flag()
     more = Flag()
 

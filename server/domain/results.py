@@ -70,12 +70,16 @@ class DeliveredPosition:
 
 @dataclass(frozen=True, slots=True)
 class ThreadChanges:
-    """What changed in a thread since a revision. `removed`: it is not the actor's to see, forget it."""
+    """What changed in a thread since a revision. `removed`: it is not the actor's to see, forget it.
+
+    `unread_count` is the actor's as of now: reading on another device may have changed nothing else.
+    """
 
     rev: int
     thread: Thread | None = None
     messages: tuple[Message, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+    unread_count: int = 0
     removed: bool = False
     more: bool = False
 

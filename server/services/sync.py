@@ -9,6 +9,7 @@ from server.domain.events import Pong
 from server.domain.results import NotificationChanges, PingResult, SyncResult, ThreadChanges
 from server.services.actor import Actor
 from server.storage.database import Database
+from server.storage.threads import Head
 from server.storage.unit_of_work import UnitOfWork
 
 PAGE = 100
@@ -32,7 +33,7 @@ class SyncService:
         if not held:
             return PingResult()
         heads = await self._database.read(lambda work: work.threads.heads(actor.user_id, held))
-        return PingResult(tuple(thread_id for thread_id, (rev, _) in heads.items() if rev > held[thread_id]))
+        return PingResult(tuple(thread_id for thread_id, head in heads.items() if head.rev > held[thread_id]))
 
     async def sync(self, actor: Actor, command: Sync) -> SyncResult:
         """Answer what changed in threads and in the notification centre since the revisions that the client holds."""
@@ -47,24 +48,25 @@ def _sync(work: UnitOfWork, user_id: str, command: Sync) -> SyncResult:
     for thread_id, rev in held.items():
         if thread_id not in heads:
             changes[thread_id] = ThreadChanges(rev, removed=True)
-        elif heads[thread_id][0] <= rev:
-            changes[thread_id] = ThreadChanges(heads[thread_id][0])
+        elif heads[thread_id].rev <= rev:
+            changes[thread_id] = ThreadChanges(heads[thread_id].rev, unread_count=heads[thread_id].unread_count)
         elif room <= 0:
-            changes[thread_id] = ThreadChanges(rev, more=True)
+            changes[thread_id] = ThreadChanges(rev, unread_count=heads[thread_id].unread_count, more=True)
         else:
             changes[thread_id] = _thread_changes(work, user_id, thread_id, rev, heads[thread_id])
             room -= len(changes[thread_id].messages)
     return SyncResult(changes, _notification_changes(work, user_id, command.notifications))
 
 
-def _thread_changes(work: UnitOfWork, user_id: str, thread_id: str, rev: int, head: tuple[int, int]) -> ThreadChanges:
+def _thread_changes(work: UnitOfWork, user_id: str, thread_id: str, rev: int, head: Head) -> ThreadChanges:
     messages, more = work.messages.changed_since(thread_id, rev, PAGE)
-    reached = messages[-1].rev if more else max(head[0], *(message.rev for message in messages), 0)
+    reached = messages[-1].rev if more else max(head.rev, *(message.rev for message in messages), 0)
     return ThreadChanges(
         rev=reached,
-        thread=work.threads.get(thread_id, user_id) if head[1] > rev else None,
+        thread=work.threads.get(thread_id, user_id) if head.info_rev > rev else None,
         messages=messages,
         receipts=work.receipts.changed_since(thread_id, rev, reached if more else None),
+        unread_count=head.unread_count,
         more=more,
     )
 

@@ -26,6 +26,15 @@ LISTED_PARTICIPANTS = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """How far a thread is, and how much of it a user has not read. `info_rev`: when the thread itself changed."""
+
+    rev: int
+    info_rev: int
+    unread_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewThread:
     """A thread to be stored. `direct_key` makes the direct thread of two people about one subject unique."""
 
@@ -109,14 +118,15 @@ class ThreadRepository:
         )
         return int(self._connection.execute(query).scalar_one())
 
-    def heads(self, user_id: str, thread_ids: Iterable[str]) -> dict[str, tuple[int, int]]:
-        """Return `(rev, info_rev)` of those of the threads that the user is in."""
+    def heads(self, user_id: str, thread_ids: Iterable[str]) -> dict[str, Head]:
+        """Return the heads of those of the threads that the user is in."""
+        unread = threads.c.last_seq - participants.c.read_seq - participants.c.own_since_read
         rows = self._connection.execute(
-            select(threads.c.id, threads.c.rev, threads.c.info_rev)
+            select(threads.c.id, threads.c.rev, threads.c.info_rev, unread.label("unread_count"))
             .join(participants, participants.c.thread_id == threads.c.id)
             .where(participants.c.user_id == user_id, threads.c.id.in_(tuple(thread_ids)))
         )
-        return {row.id: (row.rev, row.info_rev) for row in rows}
+        return {row.id: Head(row.rev, row.info_rev, row.unread_count) for row in rows}
 
     def audience(self, thread_id: str) -> tuple[str, ...]:
         """Return the ids of all participants; empty if there is no such thread."""

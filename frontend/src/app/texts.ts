@@ -5,7 +5,6 @@ const es = {
   product: "VeriHome",
   tagline: "Mensajes entre inquilinos, propietarios y profesionales.",
   skipToContent: "Saltar al contenido",
-  loading: "Cargando…",
   theme: { label: "Tema", system: "Sistema", light: "Claro", dark: "Oscuro" },
   language: { label: "Idioma", es: "Español", en: "English" },
 
@@ -34,7 +33,6 @@ const es = {
     title: "¿Quién eres?",
     demo: "Esto es una demostración: elige una persona y, en otra pestaña, otra para hablar con ella.",
     people: "Personas",
-    as: (name: string) => `Entrar como ${name}`,
     remember: "Recordarme en este dispositivo",
     busy: "Entrando…",
     tokenTitle: "Entrar",
@@ -127,7 +125,6 @@ const en: AppTexts = {
   product: "VeriHome",
   tagline: "Messages between tenants, landlords and service providers.",
   skipToContent: "Skip to content",
-  loading: "Loading…",
   theme: { label: "Theme", system: "System", light: "Light", dark: "Dark" },
   language: { label: "Language", es: "Español", en: "English" },
 
@@ -156,7 +153,6 @@ const en: AppTexts = {
     title: "Who are you?",
     demo: "This is a demo: pick a person and, in another tab, someone else to talk to.",
     people: "People",
-    as: (name) => `Sign in as ${name}`,
     remember: "Remember me on this device",
     busy: "Signing in…",
     tokenTitle: "Sign in",

@@ -31,19 +31,25 @@ export function daysBetween(from: Date, to: Date): number {
   return Math.round((midnight(to) - midnight(from)) / DAY_MS);
 }
 
+/** The browser's own variety of a language, which decides between 17:10 and 5:10 PM; the bare language without one. */
+export function regional(locale: Locale, languages: readonly string[] = navigator.languages): string {
+  return languages.find((language) => language.toLowerCase().startsWith(locale)) ?? locale;
+}
+
 /** Formats of one locale; the Intl objects, which are dear, are made once. */
 export function createFormats(locale: Locale): Formats {
-  const options = (of: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale, of);
-  const time = options({ hour: "2-digit", minute: "2-digit" });
+  const region = regional(locale);
+  const options = (of: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(region, of);
+  const time = options({ timeStyle: "short" });
   const weekday = options({ weekday: "long" });
   const shortWeekday = options({ weekday: "short" });
   const dayOfYear = options({ day: "numeric", month: "long" });
   const date = options({ day: "numeric", month: "long", year: "numeric" });
   const shortDate = options({ day: "2-digit", month: "2-digit", year: "2-digit" });
   const full = options({ dateStyle: "full", timeStyle: "short" });
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-  const number = new Intl.NumberFormat(locale);
-  const list = new Intl.ListFormat(locale, { style: "long", type: "conjunction" });
+  const relative = new Intl.RelativeTimeFormat(region, { numeric: "auto" });
+  const number = new Intl.NumberFormat(region);
+  const list = new Intl.ListFormat(region, { style: "long", type: "conjunction" });
   const capital = (text: string) => text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
 
   return {

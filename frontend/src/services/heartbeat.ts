@@ -14,12 +14,12 @@ const HEADS = 100;
 export class Heartbeat {
   readonly #line: Line;
   readonly #conversations: Conversations;
-  readonly #catchUp: CatchUp;
+  readonly #catchUp: Pick<CatchUp, "threads">;
   readonly #visibility: Visibility;
   #timer: ReturnType<typeof setInterval> | undefined;
   #unlisten = (): void => {};
 
-  constructor(line: Line, conversations: Conversations, catchUp: CatchUp, visibility: Visibility) {
+  constructor(line: Line, conversations: Conversations, catchUp: Pick<CatchUp, "threads">, visibility: Visibility) {
     this.#line = line;
     this.#conversations = conversations;
     this.#catchUp = catchUp;

@@ -17,23 +17,11 @@ import type {
   ThreadsState,
   TypingState,
 } from "../services/types";
-import type {
-  EventName,
-  Events,
-  Message,
-  NotificationEvent,
-  OperationName,
-  Operations,
-  UserId,
-} from "../types/generated/contract";
+import type { EventName, Events, Message, NotificationEvent, OperationName, UserId } from "../types/generated/contract";
 import { aMessage, aThread, ME } from "./factories";
+import { type AnswerOf, fakeAsk, fakeEvents } from "./fakeAsk";
 
 type AnyFunction = (...args: never[]) => unknown;
-
-/** How a test answers an operation. */
-export type AnswerOf<Name extends OperationName> = (
-  request: Operations[Name]["request"],
-) => Operations[Name]["response"] | Promise<Operations[Name]["response"]>;
 
 /** A part of the client with its store settable and its functions mocked (see `vi.fn`). */
 export type FakePart<Part extends Store<unknown>> = Omit<
@@ -167,42 +155,6 @@ function fakeDrafts(): Drafts {
       texts.set(threadId, text);
     },
   };
-}
-
-type Answers = { [Name in OperationName]?: AnswerOf<Name> };
-
-function fakeAsk() {
-  const asked: FakeClient["asked"] = [];
-  const answers: Answers = {};
-  const ask: RealtimeClient["ask"] = async (name, request) => {
-    asked.push({ name, request });
-    const answer = answers[name];
-    return answer === undefined ? new Promise(() => {}) : answer(request);
-  };
-  const answer: FakeClient["answer"] = (name, how) => {
-    Object.assign(answers, { [name]: how });
-  };
-  return { asked, ask, answer };
-}
-
-function fakeEvents() {
-  const emitters = new Map<EventName, Set<(payload: never) => void>>();
-  const of = (name: EventName) => {
-    const known = emitters.get(name) ?? new Set();
-    emitters.set(name, known);
-    return known;
-  };
-  const on: RealtimeClient["on"] = (name, listener) => {
-    of(name).add(listener);
-    return () => {
-      of(name).delete(listener);
-    };
-  };
-  const emit: FakeClient["emit"] = (name, payload) => {
-    // The map cannot say that the listeners of a name take its payload; `on` above is the only one who fills it.
-    for (const listener of [...of(name)]) listener(payload as never);
-  };
-  return { on, emit };
 }
 
 /** Makes a FakeClient for the tests of hooks and components. */

@@ -12,7 +12,6 @@ import {
   IconButton,
   LoadMore,
   Modal,
-  presenceState,
   Sheet,
   Skeleton,
   Spinner,
@@ -61,15 +60,6 @@ describe("initials", () => {
     expect(tone("María García")).toBe(tone(" maría garcía "));
     const tones = new Set(["Juan", "Lucía", "Ana", "Óscar", "Marta", "Pedro", "Sofía", "Íñigo"].map(tone));
     expect(tones.size).toBeGreaterThan(3);
-  });
-});
-
-describe("presenceState", () => {
-  it("is the server's word, and nothing for whom we do not know", () => {
-    expect(presenceState(undefined)).toBeUndefined();
-    expect(presenceState({ state: "away", is_online: true })).toBe("away");
-    expect(presenceState({ state: "on the moon", is_online: true })).toBe("online");
-    expect(presenceState({ state: "on the moon", is_online: false })).toBe("offline");
   });
 });
 

@@ -11,7 +11,7 @@ export { safeLink } from "./links";
 export { Modal } from "./Modal";
 export type { PanelProps } from "./Panel";
 export { PresenceDot } from "./PresenceDot";
-export { type PresenceState, presenceState } from "./presence";
+export type { PresenceState } from "./presence";
 export { Sheet, type SheetProps } from "./Sheet";
 export { Skeleton } from "./Skeleton";
 export { Spinner } from "./Spinner";

@@ -51,10 +51,10 @@ describe("presenceText", () => {
 
   it("is the state of who is there, and since when not of who is not", () => {
     const es = createFormats("es");
-    const away = { is_online: false, state: "offline", last_seen: today.toISOString() };
+    const away = { is_online: false, state: "offline" as const, last_seen: today.toISOString() };
     expect(presenceText(aPresence(), chat.es, es)).toBe("en línea");
     expect(presenceText(aPresence({ state: "away" }), chat.es, es)).toBe("ausente");
-    expect(presenceText(aPresence(away), chat.es, es)).toBe("últ. vez hoy a las 09:05");
+    expect(presenceText(aPresence(away), chat.es, es)).toBe("últ. vez hoy a las 9:05");
     expect(presenceText(aPresence({ ...away, last_seen: null }), chat.es, es)).toBe("sin conexión");
     expect(presenceText(undefined, chat.es, es)).toBeNull();
   });
@@ -63,9 +63,9 @@ describe("presenceText", () => {
     const now = new Date(2026, 10, 24, 12);
     const at = (day: number) => new Date(2026, 10, day, 9, 5).toISOString();
     const { es, en } = chat;
-    expect(es.header.lastSeen(at(23), createFormats("es"), now)).toBe("últ. vez ayer a las 09:05");
-    expect(es.header.lastSeen(at(20), createFormats("es"), now)).toBe("últ. vez el viernes a las 09:05");
-    expect(es.header.lastSeen(at(3), createFormats("es"), now)).toBe("últ. vez el 3 de noviembre a las 09:05");
+    expect(es.header.lastSeen(at(23), createFormats("es"), now)).toBe("últ. vez ayer a las 9:05");
+    expect(es.header.lastSeen(at(20), createFormats("es"), now)).toBe("últ. vez el viernes a las 9:05");
+    expect(es.header.lastSeen(at(3), createFormats("es"), now)).toBe("últ. vez el 3 de noviembre a las 9:05");
     expect(en.header.lastSeen(at(23), createFormats("en"), now)).toMatch(/^last seen yesterday at /);
     expect(en.header.lastSeen(at(20), createFormats("en"), now)).toMatch(/^last seen on Friday at /);
   });

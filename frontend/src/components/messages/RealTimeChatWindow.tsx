@@ -5,7 +5,7 @@ import { usePresence } from "../../hooks/usePresence";
 import { useThread } from "../../hooks/useThread";
 import { useI18n } from "../../i18n";
 import type { Thread, UserId } from "../../types/generated/contract";
-import { EmptyState, presenceState } from "../common";
+import { EmptyState } from "../common";
 import { ChatBody } from "./ChatBody";
 import { ChatHeader } from "./ChatHeader";
 import { Composer } from "./Composer";
@@ -89,7 +89,7 @@ function Header({ thread, me, ...rest }: HeaderProps) {
       {...rest}
       name={(thread && threadName(thread, me)) || chat.inbox.unnamed}
       avatarUrl={thread ? threadPicture(thread, me) : null}
-      presence={other ? presenceState(presence) : undefined}
+      presence={other ? presence?.state : undefined}
       status={status}
       isGroup={isGroup}
     />

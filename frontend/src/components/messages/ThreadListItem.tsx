@@ -1,7 +1,7 @@
 import { memo } from "react";
 import { useI18n } from "../../i18n";
 import type { Presence, Thread, UserId } from "../../types/generated/contract";
-import { Avatar, Badge, presenceState } from "../common";
+import { Avatar, Badge } from "../common";
 import styles from "./ThreadListItem.module.css";
 import { ThreadPreview } from "./ThreadPreview";
 import { counterpart, threadName, threadPicture, threadTopic } from "./threadSummary";
@@ -27,7 +27,7 @@ export const ThreadListItem = memo(function ThreadListItem(props: ThreadListItem
   const name = threadName(thread, me) || chat.inbox.unnamed;
   const topic = threadTopic(thread);
   const at = thread.last_message?.sent_at ?? thread.activity_at;
-  const state = counterpart(thread, me) ? presenceState(presence) : undefined;
+  const state = counterpart(thread, me) ? presence?.state : undefined;
   return (
     <button
       type="button"

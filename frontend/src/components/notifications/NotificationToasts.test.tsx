@@ -9,7 +9,7 @@ import { expectNoViolations, renderWithClient, stopTheClock } from "../common/te
 import { NotificationToasts } from "./NotificationToasts";
 
 const LINK = { id: "n1", title: "Visit confirmed", message: "Thursday at 11:30.", action_url: "/visits/87" };
-const URGENT = { id: "n2", title: "Sign the contract", message: "It ends tomorrow.", priority: "urgent" };
+const URGENT = { id: "n2", title: "Sign the contract", message: "It ends tomorrow.", priority: "urgent" } as const;
 
 function show(dialog = false) {
   const client = createFakeClient();

@@ -5,7 +5,7 @@ import type { MouseEvent } from "react";
  * browser keeps its own meaning, a new tab.
  */
 export function takesOver(event: MouseEvent): boolean {
-  if (event.button !== 0 || event.metaKey || false || event.shiftKey || event.altKey) return false;
+  if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return false;
   event.preventDefault();
   return true;
 }

@@ -1,6 +1,6 @@
 import { useI18n } from "../../i18n";
 import type { Participant, Presence } from "../../types/generated/contract";
-import { Avatar, presenceState, useNow } from "../common";
+import { Avatar, useNow } from "../common";
 import styles from "./ParticipantRow.module.css";
 
 /** A participant and whether they are there. */
@@ -19,7 +19,7 @@ export function ParticipantRow({ participant, presence, isMe, role }: Participan
   const { display_name: name, avatar_url: url } = participant;
   return (
     <li className={styles.row}>
-      <Avatar name={name} url={url} presence={isMe ? undefined : presenceState(presence)} />
+      <Avatar name={name} url={url} presence={isMe ? undefined : presence?.state} />
       <div className={styles.words}>
         <p className={styles.name}>
           <span className={styles.text}>{name}</span>
@@ -36,7 +36,7 @@ export function ParticipantRow({ participant, presence, isMe, role }: Participan
 function PresenceLine({ presence }: Pick<ParticipantRowProps, "presence">) {
   const { centre, formats } = useI18n();
   const now = useNow();
-  const state = presenceState(presence);
+  const state = presence?.state;
   if (!presence || !state) return null;
   if (state !== "offline")
     return (

@@ -2,7 +2,7 @@ import { Check } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { useI18n } from "../../i18n";
 import type { Presence, User } from "../../types/generated/contract";
-import { Avatar, presenceState } from "../common";
+import { Avatar } from "../common";
 import { optionId } from "./PeoplePicker";
 import styles from "./PersonOption.module.css";
 
@@ -20,7 +20,7 @@ export interface PersonOptionProps {
 /** An option of the people list. The search field has its keys and keeps the focus. */
 export function PersonOption({ pickerId, person, presence, selected, active, onToggle }: PersonOptionProps) {
   const { centre } = useI18n();
-  const state = presenceState(presence);
+  const state = presence?.state;
   const option = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (active) option.current?.scrollIntoView({ block: "nearest" });

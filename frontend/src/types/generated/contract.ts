@@ -173,7 +173,7 @@ export interface Message {
   is_read: boolean;
   seq: number;
   rev: number;
-  kind: string;
+  kind: "user" | "system";
   client_message_id: string | null;
   edited_at: null;
   deleted_at: null;
@@ -271,7 +271,7 @@ export interface Notification {
   id: string;
   title: string;
   message: string;
-  priority: string;
+  priority: "low" | "medium" | "high" | "urgent";
   action_url: string | null;
   timestamp: string;
   read_at: string | null;
@@ -294,7 +294,7 @@ export interface NotificationEvent {
   id: string;
   title: string;
   message: string;
-  priority: string;
+  priority: "low" | "medium" | "high" | "urgent";
   action_url: string | null;
   timestamp: string;
   read_at: string | null;
@@ -364,7 +364,7 @@ export interface Participant {
   user_id: UserId;
   display_name: string;
   avatar_url: string | null;
-  role: string;
+  role: "owner" | "member";
   read_seq: number;
   read_at: string | null;
   delivered_seq: number;
@@ -385,7 +385,7 @@ export interface User {
   id: UserId;
   display_name: string;
   avatar_url: string | null;
-  locale: string | null;
+  locale: "es" | "en" | null;
 }
 /**
  * Timestamp to echo, and the revisions that the client holds.
@@ -425,7 +425,7 @@ export interface Presence {
   user_name: string;
   is_online: boolean;
   last_seen: string | null;
-  state: string;
+  state: "online" | "away" | "offline";
 }
 /**
  * Presence of those who were asked for and may be seen.
@@ -583,6 +583,7 @@ export interface ThreadChanges {
   thread: Thread | null;
   messages: Message[];
   receipts: Receipt[];
+  unread_count: number;
   removed: boolean;
   more: boolean;
 }
@@ -591,7 +592,7 @@ export interface ThreadChanges {
  */
 export interface Thread {
   id: string;
-  kind: string;
+  kind: "direct" | "group";
   title: string | null;
   subject: Subject | null;
   created_by: UserId | null;
