@@ -157,7 +157,7 @@ $(APP): frontend/node_modules/.stamp frontend/index.html frontend/vite.config.ts
 # Fonts by name: without recommended packages, Chromium comes with none.
 .PHONY: browser
 browser:
-	@$(call need,command -v chromium,chromium fonts-liberation fonts-noto-color-emoji)
+	@$(call need,command -v chromium && ls /usr/share/fonts/*/noto/NotoColorEmoji.ttf,chromium fonts-liberation fonts-noto-color-emoji)
 
 # The servers that the tests start themselves, on random ports (client_tests/services.py).
 .PHONY: services

@@ -15,9 +15,10 @@ export default defineConfig({
     cssCodeSplit: false,
     lib: {
       entry: {
+        // Where the compiler puts their declarations, which it then finds beside them.
         index: "src/index.ts",
-        services: "src/services/index.ts",
-        contract: "src/types/generated/contract.ts",
+        "services/index": "src/services/index.ts",
+        "types/generated/contract": "src/types/generated/contract.ts",
       },
       formats: ["es"],
       cssFileName: "styles",

@@ -93,15 +93,14 @@ it("says where in a group", async () => {
 });
 
 it("does not say what, if the person does not want that shown", async () => {
-  document.title = "VeriHome";
   const client = createFakeClient({ settings: someSettings({ push_preview: false }) });
   render(client);
   client.arrive(aMessage());
   client.notify({ ...aNotification(), unread_count: 1 });
   await pass();
   expect(shown()).toEqual([
-    ["Juan Pérez", ""],
-    ["VeriHome", ""],
+    ["Juan Pérez", "1 mensaje nuevo"],
+    ["VeriHome", "Notificaciones, 1 sin leer"],
   ]);
 });
 

@@ -1,4 +1,5 @@
 import { useEffect } from "react";
+import { type I18n, useI18n } from "../i18n";
 import { type AlertText, startAlerts } from "../services/alerts";
 import type { RealtimeClient } from "../services/types";
 import type { Message, NotificationEvent } from "../types/generated/contract";
@@ -19,16 +20,20 @@ export interface UseAlertsOptions {
   readonly icon?: string;
 }
 
+const PRODUCT = "VeriHome";
+
 /** Who wrote, and in a group where; what, if the person wants that shown. As the server's pushes say it. */
-function describeMessage(client: RealtimeClient, message: Message): AlertText {
+function describeMessage(client: RealtimeClient, texts: I18n, message: Message): AlertText {
   const thread = client.threads.get(message.thread_id);
   const title = thread?.kind === "group" || message.sender_name === null ? thread?.title : null;
   const names = [message.sender_name, title].filter((name) => name);
-  return { title: names.join(" · ") || document.title, body: isPreviewed(client) ? message.content : "" };
+  const body = isPreviewed(client) ? message.content : texts.chat.history.arrivals(1);
+  return { title: names.join(" · ") || PRODUCT, body };
 }
 
-function describeNotification(client: RealtimeClient, { title, message }: NotificationEvent): AlertText {
-  return isPreviewed(client) ? { title, body: message } : { title: document.title, body: "" };
+function describeNotification(client: RealtimeClient, texts: I18n, notification: NotificationEvent): AlertText {
+  if (isPreviewed(client)) return { title: notification.title, body: notification.message };
+  return { title: PRODUCT, body: texts.centre.notifications.bell(1) };
 }
 
 function isPreviewed(client: RealtimeClient): boolean {
@@ -41,15 +46,15 @@ function isPreviewed(client: RealtimeClient): boolean {
  */
 export function useAlerts(options: UseAlertsOptions): void {
   const client = useRealtimeClient();
-  const latest = useLatest(options);
+  const latest = useLatest({ ...options, texts: useI18n() });
   const { enabled, icon } = options;
   const hasUrls = options.urlOfThread !== undefined;
   useEffect(() => {
     if (!enabled) return;
     return startAlerts(client, {
       isOpen: (threadId) => isOpen(client, threadId),
-      describeMessage: (message) => describeMessage(client, message),
-      describeNotification: (notification) => describeNotification(client, notification),
+      describeMessage: (message) => describeMessage(client, latest.current.texts, message),
+      describeNotification: (notification) => describeNotification(client, latest.current.texts, notification),
       onOpenThread: (threadId) => latest.current.onOpenThread(threadId),
       onOpenNotification: (notification) => latest.current.onOpenNotification?.(notification),
       ...(hasUrls ? { urlOfThread: (threadId: string) => latest.current.urlOfThread?.(threadId) ?? "" } : {}),

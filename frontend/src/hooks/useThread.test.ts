@@ -49,6 +49,21 @@ function clientOf(options: { unread?: number; history?: HistoryState; state?: ob
   return client;
 }
 
+/** Keeps the next page of a thread back until the function that it gives is called. */
+function holdNext(client: FakeClient, threadId: string): () => void {
+  let arrive = () => {};
+  const held = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const { load } = client.history(threadId);
+  const answer = load.getMockImplementation();
+  load.mockImplementationOnce(async (cursor) => {
+    await held;
+    return answer ? answer(cursor) : { messages: [], has_more_before: false, has_more_after: false };
+  });
+  return () => arrive();
+}
+
 /** Fails each call until `answer` is called. */
 function failing<Result>(mock: Mock<(of: never) => Promise<Result>>, error: Error) {
   const before = mock.getMockImplementation();
@@ -186,12 +201,21 @@ it("says which side is loading", async () => {
 
 it("jumps only after a page that is under way, so that it does not jump back", async () => {
   const client = clientOf({ history: stretch(91, 100) });
+  const { load } = client.history("t1");
+  const arrive = holdNext(client, "t1");
   const { result } = open(client);
-  await act(async () => {
+  let done: Promise<unknown> = Promise.resolve();
+  act(() => {
     const { loadBefore, jumpTo } = result.current;
-    await Promise.all([loadBefore(), jumpTo(20)]);
+    done = Promise.all([loadBefore(), jumpTo(20)]);
   });
-  expect(client.history("t1").load.mock.calls).toEqual([[{ before_seq: 91 }], [{ around_seq: 20 }]]);
+  await waitFor(() => expect(result.current.isLoadingBefore).toBe(true));
+  expect(load.mock.calls).toEqual([[{ before_seq: 91 }]]);
+  await act(async () => {
+    arrive();
+    await done;
+  });
+  expect(load.mock.calls).toEqual([[{ before_seq: 91 }], [{ around_seq: 20 }]]);
   expect(seqs(result.current.messages)).toEqual([15, 25]);
 });
 
@@ -275,30 +299,23 @@ it("loads anew after the client forgot and connected again", async () => {
   await waitFor(() => expect(seqs(result.current.messages)).toEqual([91, 100]));
 });
 
-it("goes from thread to thread, also while a page is under way", async () => {
-  const client = clientOf();
-  const { result, rerender } = open(client);
-  await waitFor(() => expect(result.current.isLoading).toBe(false));
-  let arrive = () => {};
-  client
-    .history("t1")
-    .load.mockImplementationOnce(
-      () =>
-        new Promise(
-          (resolve) => (arrive = () => resolve({ messages: [], has_more_before: false, has_more_after: false })),
-        ),
-    );
+it("goes from thread to thread, and drops what was to be loaded in the former", async () => {
+  const client = clientOf({ history: stretch(40, 50) });
+  const arrive = holdNext(client, "t1");
+  const { result, rerender } = open(client, { aroundSeq: 45 });
   act(() => {
-    void result.current.loadBefore();
     void result.current.loadAfter();
+    void result.current.loadBefore();
   });
+  await waitFor(() => expect(result.current.isLoadingAfter).toBe(true));
   rerender({ threadId: "t2" });
   await waitFor(() => expect(result.current.isLoading).toBe(false));
-  client.history("t2").load.mockClear();
   await act(async () => result.current.loadBefore());
   expect(seqs(result.current.messages)).toEqual([81, 100]);
   await act(async () => arrive());
-  expect(client.history("t2").load).toHaveBeenCalledTimes(1);
+  await act(async () => {});
+  expect(seqs(result.current.messages)).toEqual([81, 100]);
+  expect(client.history("t1").load.mock.calls).toEqual([[{ after_seq: 50 }]]);
 });
 
 it("fetches a thread that is not in the list", async () => {

@@ -119,14 +119,14 @@ const es: ChatTexts = {
     newConversation: "Nueva conversación",
     loading: "Cargando conversaciones",
     loadingMore: "Cargando más conversaciones",
-    emptyTitle: "Aún no tiene conversaciones",
-    emptyHint: "Aquí verá los mensajes con inquilinos, propietarios y proveedores.",
+    emptyTitle: "Aún no tienes conversaciones",
+    emptyHint: "Aquí verás los mensajes con inquilinos, propietarios y proveedores.",
     noMatches: (query) => `Nada coincide con «${query}»`,
-    noMatchesHint: "Pruebe con otro nombre o asunto.",
+    noMatchesHint: "Prueba con otro nombre o asunto.",
     errorTitle: "No se pudieron cargar las conversaciones",
     matches: plural("es", { one: "# conversación", other: "# conversaciones" }),
     unread: plural("es", { one: "# mensaje sin leer", other: "# mensajes sin leer" }),
-    you: "Usted:",
+    you: "Tú:",
     noMessages: "Sin mensajes todavía",
     typing: "escribiendo…",
     typingName: (name) => `${name} está escribiendo…`,
@@ -138,7 +138,7 @@ const es: ChatTexts = {
     details: "Detalles de la conversación",
     online: "en línea",
     away: "ausente",
-    offline: "sin conexión",
+    offline: "desconectado",
     lastSeen(at, formats, now = new Date()) {
       const days = daysBetween(new Date(at), now);
       const day = formats.day(at, now).toLocaleLowerCase("es");
@@ -165,11 +165,11 @@ const es: ChatTexts = {
     }),
     arrivals: plural("es", { one: "# mensaje nuevo", other: "# mensajes nuevos" }),
     arrival: (name, text) => `${name}: ${text}`,
-    emptyTitle: "Escriba el primer mensaje",
-    emptyHint: "Lo que escriba aquí solo lo ven los participantes de esta conversación.",
+    emptyTitle: "Escribe el primer mensaje",
+    emptyHint: "Lo que escribas aquí solo lo ven los participantes de esta conversación.",
     errorTitle: "No se pudieron cargar los mensajes",
     notFoundTitle: "Esta conversación no existe",
-    notFoundHint: "Puede que se haya eliminado o que usted ya no participe en ella.",
+    notFoundHint: "Puede que se haya eliminado o que ya no participes en ella.",
     typing(names) {
       if (names.length === 1) return `${names[0]} está escribiendo…`;
       if (names.length === 2) return `${names[0]} y ${names[1]} están escribiendo…`;
@@ -177,7 +177,7 @@ const es: ChatTexts = {
     },
   },
   message: {
-    you: "Usted",
+    you: "Tú",
     system: "Sistema",
     unknownSender: "Persona desconocida",
     sending: "Enviando",
@@ -192,7 +192,7 @@ const es: ChatTexts = {
   },
   composer: {
     label: (name) => `Mensaje para ${name}`,
-    placeholder: "Escriba un mensaje",
+    placeholder: "Escribe un mensaje",
     send: "Enviar",
     emoji: "Emojis",
     remaining: plural("es", { one: "Queda # carácter", other: "Quedan # caracteres" }),

@@ -187,7 +187,8 @@ export class Outbox {
     if (!this.#items.has(clientMessageId)) return true;
     const request = { thread_id: threadId, content, client_message_id: clientMessageId };
     try {
-      const message = await line.ask("send_message", request);
+      // The answer is to this item, whatever it says: else an odd one would be sent for ever.
+      const message = { ...(await line.ask("send_message", request)), client_message_id: clientMessageId };
       if (!this.#items.has(clientMessageId)) return true;
       conversations.take(message);
       this.settle(message);

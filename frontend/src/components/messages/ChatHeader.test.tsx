@@ -55,7 +55,7 @@ describe("presenceText", () => {
     expect(presenceText(aPresence(), chat.es, es)).toBe("en línea");
     expect(presenceText(aPresence({ state: "away" }), chat.es, es)).toBe("ausente");
     expect(presenceText(aPresence(away), chat.es, es)).toBe("últ. vez hoy a las 9:05");
-    expect(presenceText(aPresence({ ...away, last_seen: null }), chat.es, es)).toBe("sin conexión");
+    expect(presenceText(aPresence({ ...away, last_seen: null }), chat.es, es)).toBe("desconectado");
     expect(presenceText(undefined, chat.es, es)).toBeNull();
   });
 

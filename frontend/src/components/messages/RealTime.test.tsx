@@ -96,7 +96,7 @@ describe("RealTimeChatWindow", () => {
 
   it("asks for the first message of an empty thread", async () => {
     const { container } = await show(<RealTimeChatWindow threadId="t1" />, loaded(0));
-    expect(screen.getByText("Escriba el primer mensaje")).toBeInTheDocument();
+    expect(screen.getByText("Escribe el primer mensaje")).toBeInTheDocument();
     await expectAccessible(container);
   });
 

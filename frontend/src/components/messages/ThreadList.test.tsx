@@ -48,7 +48,7 @@ describe("ThreadList", () => {
   it("tells of each thread whom with, what was last, what is unread", async () => {
     const { container } = show({ selectedThreadId: "b" });
     expect(item(/Ana López/)).toHaveAccessibleName(/¿Hay agua\?.*3 mensajes sin leer/);
-    expect(item(/Bruno Díaz/)).toHaveAccessibleName(/Leído.*Usted:.*Vale/);
+    expect(item(/Bruno Díaz/)).toHaveAccessibleName(/Leído.*Tú:.*Vale/);
     expect(item(/Carla Ruiz/)).toHaveAccessibleName(/Sin mensajes todavía/);
     expect(item(/Bruno Díaz/)).toHaveAttribute("aria-current", "true");
     expect(item(/Ana López/)).not.toHaveAttribute("aria-current");
@@ -138,7 +138,7 @@ describe("ThreadList's states", () => {
   it("is empty, and offers a new conversation", async () => {
     const onNewConversation = vi.fn();
     const { user } = show({ threads: [], onNewConversation });
-    expect(screen.getByText("Aún no tiene conversaciones")).toBeInTheDocument();
+    expect(screen.getByText("Aún no tienes conversaciones")).toBeInTheDocument();
     for (const button of screen.getAllByRole("button", { name: "Nueva conversación" })) await user.click(button);
     expect(onNewConversation).toHaveBeenCalledTimes(2);
   });
