@@ -10,7 +10,7 @@ export function createTurns(): InTurn {
   return (name, task) => {
     const known = pending.get(name);
     if (known) return known;
-    const done = Promise.resolve()
+    const done = last
       .then(task)
       .then(settled, settled)
       .finally(() => pending.delete(name));

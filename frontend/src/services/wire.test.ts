@@ -100,20 +100,20 @@ it("is over when the server puts us out of one namespace", async () => {
 it("tells nothing any more once it was closed", async () => {
   const ended = new Promise((resolve) => server.socket?.once("close", resolve));
   server.send('40/messaging,{"sid":"a"}');
-  await vi.waitFor(() => expect(wire).toBeDefined());
   wire.close();
   await ended;
   expect(listener.closed).not.toHaveBeenCalled();
 });
 
 it("tells that there is nobody to connect to", async () => {
+  const { url } = server;
   await server.close();
-  listener.closed.mockClear();
+  await vi.waitFor(() => expect(listener.closed).toHaveBeenCalledOnce());
   const alone = openSocketIo(
-    { url: server.url, namespaces: ["/messaging"], auth: { token: "t" }, transports: ["websocket", "polling"] },
+    { url, namespaces: ["/messaging"], auth: { token: "t" }, transports: ["websocket", "polling"] },
     listener,
   );
-  await vi.waitFor(() => expect(listener.closed).toHaveBeenCalled());
+  await vi.waitFor(() => expect(listener.closed).toHaveBeenCalledTimes(2));
   alone.close();
   server = new TinyServer();
 });
