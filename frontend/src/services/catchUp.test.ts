@@ -5,9 +5,18 @@ import { createFakeLine, type FakeLine } from "../testing/fakeLine";
 import type { Message, ThreadChanges } from "../types/generated/contract";
 import { CatchUp } from "./catchUp";
 import { Conversations } from "./conversations";
+import { Failure } from "./failure";
 import { ThreadService } from "./threads";
 
-const nothing: ThreadChanges = { rev: 1, thread: null, messages: [], receipts: [], removed: false, more: false };
+const nothing: ThreadChanges = {
+  rev: 1,
+  thread: null,
+  messages: [],
+  receipts: [],
+  unread_count: 0,
+  removed: false,
+  more: false,
+};
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 const messages = (from: number, to: number) => range(from, to).map((seq) => aMessage({ seq, rev: seq + 1 }));
 
@@ -56,7 +65,7 @@ describe("after a gap", () => {
   it("applies what was missed", async () => {
     await open([]);
     line.answer("sync", () => ({
-      threads: { t1: { ...nothing, rev: 4, messages: messages(1, 3) } },
+      threads: { t1: { ...nothing, rev: 4, messages: messages(1, 3), unread_count: 3 } },
       notifications: null,
     }));
     conversations.take(aMessage({ seq: 3, rev: 4 }));
@@ -97,6 +106,18 @@ describe("after a connection", () => {
     expect(line.requests("sync").map((request) => Object.keys(request.threads ?? {}).length)).toEqual([100, 50]);
     expect(line.requests("list_threads").map(({ cursor }) => cursor)).toEqual([null, null, "2"]);
     expect(threads.get("new")).toBeDefined();
+  });
+
+  it("tries again when the server has no time, until the connection is gone", async () => {
+    line.answer("list_threads", () => {
+      throw new Failure("unavailable", "Later", true);
+    });
+    await expect(catchUp.all()).rejects.toMatchObject({ code: "unavailable" });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(line.requests("list_threads")).toHaveLength(2);
+    line.isWhole = false;
+    catchUp.stop();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 
@@ -156,21 +177,29 @@ describe("a thread", () => {
     expect(threads.getSnapshot().threads).toEqual([]);
   });
 
-  it("that we read in part elsewhere is asked how much is left", async () => {
+  it("that we read in part elsewhere has as much unread as the server says", async () => {
     conversations.adopt(aThread({ rev: 9, last_seq: 8, unread_count: 8 }));
-    const receipt = {
-      user_id: ME,
-      user_name: "",
-      read_seq: 5,
-      read_at: null,
-      delivered_seq: 8,
-      delivered_at: null,
-      rev: 10,
-    };
-    line.answer("sync", () => ({ threads: { t1: { ...nothing, rev: 10, receipts: [receipt] } }, notifications: null }));
-    line.answer("get_thread", () => aThread({ rev: 10, last_seq: 8, unread_count: 3 }));
+    line.answer("sync", () => ({ threads: { t1: { ...nothing, rev: 9, unread_count: 3 } }, notifications: null }));
     await catchUp.threads(["t1"]);
     expect(conversations.table.get("t1")).toMatchObject({ unread_count: 3 });
+  });
+
+  it("that we read and the server does not know yet stays read", async () => {
+    await open(messages(1, 3));
+    conversations.move({ threadId: "t1", position: { user_id: ME, read_seq: 2 } }, null);
+    line.answer("sync", () => ({ threads: { t1: { ...nothing, rev: 4, unread_count: 3 } }, notifications: null }));
+    await catchUp.threads(["t1"]);
+    expect(conversations.table.get("t1")).toMatchObject({ unread_count: 1 });
+  });
+
+  it("that goes on while the answer is under way keeps the newer count", async () => {
+    await open([]);
+    line.answer("sync", () => {
+      conversations.take(aMessage({ seq: 1, rev: 2 }));
+      return { threads: { t1: { ...nothing, rev: 1, unread_count: 0 } }, notifications: null };
+    });
+    await catchUp.threads(["t1"]);
+    expect(conversations.table.get("t1")).toMatchObject({ unread_count: 1 });
   });
 
   it("takes the receipts of others", async () => {

@@ -1,8 +1,7 @@
 import type { ThreadChanges } from "../types/generated/contract";
 import type { Conversations } from "./conversations";
-import { handled, ignore } from "./failure";
+import { handled, ignore, offline, toFailure } from "./failure";
 import type { Line } from "./line";
-import { isSameUser, placeOf } from "./receipts";
 import type { ThreadService } from "./threads";
 
 /** An event that was only overtaken comes within this time; then nothing need be asked. */
@@ -11,6 +10,8 @@ const GAP_MS = 250;
 const THREADS_AT_ONCE = 100;
 /** So many answers of a hundred messages for one thread; who missed more gets its latest page. */
 const ROUNDS = 5;
+/** How soon after the server had no time. */
+const AGAIN_MS = 5_000;
 
 /** Fetches what was missed: after a connection, after a gap, and when the server says that we are behind. */
 export class CatchUp {
@@ -19,6 +20,7 @@ export class CatchUp {
   readonly #threads: ThreadService;
   readonly #due = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(line: Line, conversations: Conversations, threads: ThreadService) {
@@ -39,10 +41,17 @@ export class CatchUp {
   /** There is a new connection: all that is known is looked after, and what is new is found. */
   async all(): Promise<void> {
     this.stop();
-    if (this.#threads.getSnapshot().status !== "ready") await this.#threads.reload();
-    else {
-      await this.threads(this.#conversations.revisions.ids());
-      await this.#threads.loadNew();
+    try {
+      if (this.#threads.getSnapshot().status !== "ready") await this.#threads.reload();
+      else {
+        await this.threads(this.#conversations.revisions.ids());
+        await this.#threads.loadNew();
+      }
+    } catch (thrown) {
+      // The next connection begins anew; on this one it is tried again.
+      if (this.#line.isWhole && toFailure(thrown).retryable)
+        this.#again = setTimeout(() => handled(this.all()), AGAIN_MS);
+      throw thrown;
     }
   }
 
@@ -56,6 +65,7 @@ export class CatchUp {
   /** The connection is gone: the next one catches up with everything. */
   stop(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#again);
     this.#timer = undefined;
     this.#due.clear();
   }
@@ -80,6 +90,8 @@ export class CatchUp {
         const rev = this.#conversations.revisions.get(threadId);
         return rev === undefined ? [] : [[threadId, rev] as const];
       });
+      // Without it, asking would wait for the next connection, which begins anew.
+      if (!this.#line.isWhole) throw offline();
       const { threads } = await this.#line.ask("sync", { threads: Object.fromEntries(revs) });
       for (const [threadId, changes] of Object.entries(threads)) {
         if (await this.#apply(threadId, changes)) left.push(threadId);
@@ -97,22 +109,12 @@ export class CatchUp {
     const isWhole = this.#conversations.catchUp(threadId, changes);
     if (changes.more) return true;
     if (!isWhole) await this.#refresh(threadId);
-    else if (this.#isCountUncertain(threadId, changes)) await this.#threads.fetch(threadId);
     return false;
-  }
-
-  /** We read elsewhere, but not all, and do not hold the messages to count what is left. */
-  #isCountUncertain(threadId: string, { receipts }: ThreadChanges): boolean {
-    const { me, table, histories } = this.#conversations;
-    const thread = table.get(threadId);
-    if (thread === undefined || thread.unread_count === 0) return false;
-    const readSeq = placeOf(thread, me.getSnapshot())?.read_seq ?? 0;
-    const isMoved = receipts.some(({ user_id }) => isSameUser(user_id, me.getSnapshot()));
-    return isMoved && !histories.known(threadId)?.covers(readSeq);
   }
 
   /** Too much to fill in: the thread anew, and the latest page of its messages if somebody holds some. */
   async #refresh(threadId: string): Promise<void> {
+    if (!this.#line.isWhole) throw offline();
     const { revisions, histories } = this.#conversations;
     const thread = await this.#line.ask("get_thread", { thread_id: threadId });
     const history = histories.known(threadId);

@@ -57,7 +57,6 @@ class Session {
   readonly #messages = new Emitter<Message>();
   /** Messages that came lately: of those that are not in the list yet, it cannot say whether they are news. */
   readonly #told = new Set<string>();
-  #isRunning = false;
 
   constructor(options: RealtimeClientOptions, seams: ClientSeams) {
     const line = new Connection(options, seams);
@@ -96,7 +95,7 @@ class Session {
       settings: this.#settings,
       drafts: this.#drafts,
       history: (threadId) => conversations.histories.of(threadId),
-      start: () => this.#start(),
+      start: () => this.#connection.start(),
       stop: () => this.#stop(),
       retryNow: () => this.#connection.retryNow(),
       ask: (name, request) => handled(ask(name, request)),
@@ -117,13 +116,7 @@ class Session {
     };
   }
 
-  #start(): void {
-    this.#isRunning = true;
-    this.#connection.start();
-  }
-
   #stop(): void {
-    this.#isRunning = false;
     this.#connection.stop();
     this.#forget();
   }
@@ -215,8 +208,9 @@ class Session {
   /** Catches up first: then what is sent stands after what was missed. */
   async #resume(): Promise<void> {
     await this.#outbox.restore();
+    if (!this.#connection.isWhole) return;
     await this.#catchUp.all().catch(ignore);
-    if (!this.#isRunning || !this.#connection.isWhole) return;
+    if (!this.#connection.isWhole) return;
     this.#conversations.histories.resume();
     this.#delivery.flush();
     this.#reading.flush();

@@ -77,7 +77,7 @@ describe("messages", () => {
     expect(thread()).toMatchObject({ last_seq: 0, unread_count: 0 });
     expect(behind).toEqual(["t1"]);
     const messages = [aMessage({ seq: 1, rev: 2 }), aMessage({ seq: 2, rev: 3 })];
-    const changes = { rev: 3, thread: null, messages, receipts: [], removed: false, more: false };
+    const changes = { rev: 3, thread: null, messages, receipts: [], unread_count: 2, removed: false, more: false };
     expect(conversations.catchUp("t1", changes)).toBe(true);
     expect(thread()).toMatchObject({ last_seq: 2, unread_count: 2, rev: 3 });
     expect(conversations.histories.of("t1").getSnapshot().messages).toHaveLength(2);

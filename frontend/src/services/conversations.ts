@@ -50,6 +50,11 @@ export class Conversations {
 
   readonly #who = (): UserId | null => this.me.getSnapshot();
 
+  /** Nobody is signed in (any more): an answer that comes so late has nowhere to go. */
+  get #isOver(): boolean {
+    return this.#who() === null;
+  }
+
   #floors(threadId: string) {
     const thread = this.table.get(threadId);
     return thread === undefined ? NO_FLOORS : floorsOf(thread, this.#who());
@@ -57,6 +62,7 @@ export class Conversations {
 
   /** A thread as the server just answered it. */
   adopt(thread: Thread): void {
+    if (this.#isOver) return;
     const isKnown = this.table.get(thread.id) !== undefined;
     this.table.adopt(thread);
     this.#adopted(thread, isKnown);
@@ -64,6 +70,7 @@ export class Conversations {
 
   /** A page of the list of threads. Returns whether it held one that was not known. */
   adoptPage(page: ThreadPage): boolean {
+    if (this.#isOver) return false;
     const known = new Set(page.threads.filter(({ id }) => this.table.get(id) !== undefined).map(({ id }) => id));
     const fresh = this.table.adoptPage(page.threads, page.total_unread);
     for (const thread of page.threads) this.#adopted(thread, known.has(thread.id));
@@ -80,6 +87,7 @@ export class Conversations {
 
   /** A stored message, from an event or an answer. Returns whether it is news to the list of threads. */
   take(message: Message): boolean {
+    if (this.#isOver) return false;
     const threadId = message.thread_id;
     const thread = this.table.get(threadId);
     if (isSameUser(message.sender_id, this.#who())) this.stored.emit(message);
@@ -107,6 +115,8 @@ export class Conversations {
 
   /** What `sync` answered for a thread. Returns whether all of it found its place. */
   catchUp(threadId: string, changes: ThreadChanges): boolean {
+    // Events may have gone on while the answer was under way; then its count is an old one.
+    const isLatest = (this.revisions.get(threadId) ?? 0) <= changes.rev && !changes.more;
     if (changes.thread !== null) this.table.adopt(changes.thread);
     let isWhole = true;
     for (const message of [...changes.messages].sort((one, other) => one.seq - other.seq)) {
@@ -117,6 +127,7 @@ export class Conversations {
     for (const receipt of changes.receipts) this.move({ threadId, position: receipt }, null);
     this.revisions.advance(threadId, changes.rev);
     this.#stamp(threadId);
+    if (isLatest) this.table.update(threadId, (thread) => this.#recount(thread, changes.unread_count));
     return isWhole;
   }
 
@@ -158,6 +169,15 @@ export class Conversations {
   #noteReceived(message: Message): void {
     if (isSameUser(message.sender_id, this.#who())) return;
     this.received.emit({ threadId: message.thread_id, seq: message.seq });
+  }
+
+  /** The server counted; only what we read ourselves and it did not know yet makes it less. */
+  #recount(thread: Thread, told: number): Thread {
+    const readSeq = placeOf(thread, this.#who())?.read_seq ?? 0;
+    const history = this.histories.known(thread.id);
+    const here = history?.covers(readSeq) ? history.countUnread(readSeq) : told;
+    const count = readSeq >= thread.last_seq ? 0 : Math.min(here, told);
+    return count === thread.unread_count ? thread : { ...thread, unread_count: count };
   }
 
   /** Counts a revision as known if nothing before it is missing. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { aNotification } from "../testing/factories";
 import { createFakeLine, type FakeLine } from "../testing/fakeLine";
 import type { Notification } from "../types/generated/contract";
-import { Failure } from "./failure";
+import { Failure, offline } from "./failure";
 import { NotificationService } from "./notifications";
 
 const READ_AT = "2026-11-24T14:00:00.000Z";
@@ -160,6 +160,16 @@ it("loads older pages", async () => {
   await notifications.loadMore();
   expect(ids()).toEqual(["n2", "n1"]);
   expect(notifications.getSnapshot().hasMore).toBe(false);
+});
+
+it("undoes nothing after the end", async () => {
+  let refuse = (_: Error) => {};
+  line.answer("clear_notification", () => new Promise((_, reject) => (refuse = reject)));
+  const clear = notifications.clear("n2");
+  notifications.stop();
+  refuse(offline());
+  await expect(clear).rejects.toMatchObject({ code: "offline" });
+  expect(ids()).toEqual([]);
 });
 
 it("forgets everything at the end, and leaves no timer", () => {

@@ -1,6 +1,6 @@
 import type { Notification, NotificationEvent, NotificationUpdatedEvent } from "../types/generated/contract";
 import { Emitter } from "./emitter";
-import { handled, ignore, toFailure } from "./failure";
+import { handled, ignore, offline, toFailure } from "./failure";
 import type { Line } from "./line";
 import { NotificationTable } from "./notificationTable";
 import { Revisions } from "./revisions";
@@ -19,6 +19,8 @@ export class NotificationService implements Notifications {
   readonly #table = new NotificationTable();
   readonly #revisions = new Revisions();
   readonly #arrivals = new Emitter<NotificationEvent>();
+  /** Changes when everything is forgotten: what was begun before has nothing to undo any more. */
+  #turn = 0;
   #cursor: string | null = null;
   #loading: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -102,6 +104,7 @@ export class NotificationService implements Notifications {
   }
 
   stop(): void {
+    this.#turn += 1;
     this.#stopTimer();
     this.#table.clear();
     this.#revisions.clear();
@@ -123,6 +126,7 @@ export class NotificationService implements Notifications {
       return;
     }
     const page = await this.#line.ask("list_notifications", { cursor });
+    if (!this.#line.isWhole) throw offline();
     this.#table.put(page.notifications);
     this.#cursor = page.next_cursor;
     // Only the first page says up to where everything is known; another one may be newer than what was heard.
@@ -132,9 +136,9 @@ export class NotificationService implements Notifications {
 
   async #sync(): Promise<void> {
     if (!this.#line.can("list_notifications")) return;
-    for (;;) {
+    while (this.#line.isWhole) {
       const { notifications } = await this.#line.ask("sync", { notifications: this.#revisions.get(CENTRE) ?? 0 });
-      if (notifications === null) return;
+      if (notifications === null || !this.#line.isWhole) return;
       this.#table.put(notifications.items);
       this.#know(notifications);
       if (!notifications.more) return;
@@ -145,11 +149,14 @@ export class NotificationService implements Notifications {
   async #apply(before: readonly Notification[], change: Change): Promise<void> {
     const { unreadCount } = this.getSnapshot();
     const fewer = before.filter(({ read_at }) => read_at === null).length;
+    const turn = this.#turn;
     change.show();
     this.#table.setUnread(change.unreadCount ?? unreadCount - fewer);
     try {
-      this.#settle(await change.ask());
+      const told = await change.ask();
+      if (this.#line.isWhole) this.#settle(told);
     } catch (thrown) {
+      if (turn !== this.#turn) throw thrown;
       this.#table.restore(before);
       this.#table.setUnread(this.getSnapshot().unreadCount + (change.unreadCount === 0 ? unreadCount : fewer));
       throw thrown;

@@ -1,5 +1,5 @@
 // @vitest-environment node
-import { IDBFactory } from "fake-indexeddb";
+import * as fake from "fake-indexeddb";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { defaultOutbox, deviceOutbox, memoryOutbox } from "./outboxStorage";
 import type { OutboxEntry } from "./types";
@@ -14,9 +14,10 @@ const entry = (id: string, changes: Partial<OutboxEntry> = {}): OutboxEntry => (
   ...changes,
 });
 
-beforeEach(async () => {
-  await import("fake-indexeddb/auto");
-  vi.stubGlobal("indexedDB", new IDBFactory());
+beforeEach(() => {
+  const { default: _, ...classes } = fake;
+  for (const [name, value] of Object.entries(classes)) vi.stubGlobal(name, value);
+  vi.stubGlobal("indexedDB", new fake.IDBFactory());
 });
 afterEach(() => {
   vi.unstubAllGlobals();

@@ -66,7 +66,7 @@ export class PresenceService implements PresenceStore {
   async #ask(userIds: readonly UserId[]): Promise<void> {
     if (!this.#line.can("get_presence")) return;
     const { users } = await this.#line.ask("get_presence", { user_ids: [...userIds] });
-    this.#put(users);
+    if (this.#line.isWhole) this.#put(users);
   }
 
   #put(presences: readonly Presence[]): void {

@@ -29,7 +29,8 @@ export class SettingsService implements Settings {
 
   async load(): Promise<void> {
     if (!this.#line.can("get_settings")) return;
-    this.hear({ settings: await this.#line.ask("get_settings", {}) });
+    const settings = await this.#line.ask("get_settings", {});
+    if (this.#line.isWhole) this.hear({ settings });
   }
 
   clear(): void {
@@ -42,7 +43,8 @@ export class SettingsService implements Settings {
     this.#changes = [...this.#changes, change];
     this.#publish();
     try {
-      this.#theirs = await this.#line.ask("update_settings", { ...change });
+      const theirs = await this.#line.ask("update_settings", { ...change });
+      if (this.#line.isWhole) this.#theirs = theirs;
     } finally {
       this.#changes = this.#changes.filter((one) => one !== change);
       this.#publish();

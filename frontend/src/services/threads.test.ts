@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { aThread } from "../testing/factories";
+import { aThread, ME } from "../testing/factories";
 import { createFakeLine, type FakeLine } from "../testing/fakeLine";
 import { Conversations } from "./conversations";
 import { Failure, offline } from "./failure";
@@ -8,10 +8,17 @@ import { ThreadService } from "./threads";
 
 let line: FakeLine;
 let threads: ThreadService;
+
+function create() {
+  const conversations = new Conversations(line.ask);
+  conversations.me.set(ME);
+  return new ThreadService(line, conversations);
+}
+
 beforeEach(() => {
   vi.useFakeTimers();
   line = createFakeLine();
-  threads = new ThreadService(line, new Conversations(line.ask));
+  threads = create();
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -58,7 +65,7 @@ describe("pages", () => {
 
   it("are none for a client of single conversations", async () => {
     line = createFakeLine(["/threads"]);
-    threads = new ThreadService(line, new Conversations(line.ask));
+    threads = create();
     await threads.reload();
     expect(threads.getSnapshot()).toMatchObject({ status: "ready", threads: [] });
     expect(line.asked).toEqual([]);

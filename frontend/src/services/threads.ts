@@ -1,6 +1,6 @@
 import type { Operations, Thread } from "../types/generated/contract";
 import type { Conversations } from "./conversations";
-import { handled, toFailure } from "./failure";
+import { handled, offline, toFailure } from "./failure";
 import type { Line } from "./line";
 import { patch } from "./store";
 import type { Threads } from "./types";
@@ -71,7 +71,7 @@ export class ThreadService implements Threads {
   async loadNew(): Promise<void> {
     if (!this.#line.can("list_threads")) return;
     let cursor: string | null = null;
-    for (let page = 0; page < PAGES; page += 1) {
+    for (let page = 0; page < PAGES && this.#line.isWhole; page += 1) {
       const answer: Operations["list_threads"]["response"] = await this.#line.ask("list_threads", { cursor });
       cursor = answer.next_cursor;
       if (!this.#conversations.adoptPage(answer) || cursor === null) return;
@@ -107,6 +107,7 @@ export class ThreadService implements Threads {
       return;
     }
     const page = await this.#line.ask("list_threads", { cursor });
+    if (!this.#line.isWhole) throw offline();
     this.#conversations.adoptPage(page);
     this.#cursor = page.next_cursor;
     patch(this.#store, { hasMore: page.next_cursor !== null });

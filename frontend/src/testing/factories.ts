@@ -1,5 +1,5 @@
-import type { ChatMessage, PersonSettings } from "../services/types";
-import type { Message, Notification, Participant, Presence, Thread, User } from "../types/generated/contract";
+import type { ChatMessage } from "../services/types";
+import type { Message, Notification, Participant, Presence, Settings, Thread, User } from "../types/generated/contract";
 
 /** María, whom tests sign in as unless they say otherwise. */
 export const ME = 1;
@@ -107,7 +107,7 @@ export function aNotification(changes: Partial<Notification> = {}): Notification
 }
 
 /** Settings as the server has them for someone who changed nothing. */
-export function someSettings(changes: Partial<PersonSettings> = {}): PersonSettings {
+export function someSettings(changes: Partial<Settings> = {}): Settings {
   return {
     locale: null,
     sound: true,

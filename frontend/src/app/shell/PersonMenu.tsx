@@ -1,6 +1,5 @@
 import { Keyboard, LogOut, Settings } from "lucide-react";
-import { DropdownMenu } from "radix-ui";
-import { Avatar, VisuallyHidden } from "../../components/common";
+import { Avatar, Menu, MenuItem, usePopover, VisuallyHidden } from "../../components/common";
 import { SETTINGS_PATH } from "../navigation/places";
 import { goTo } from "../navigation/useNavigation";
 import type { Session } from "../session/session";
@@ -19,31 +18,41 @@ export interface PersonMenuProps {
 export function PersonMenu({ session, onShowHelp, onSignOut }: PersonMenuProps) {
   const texts = useAppTexts();
   const { name, avatarUrl } = useOwnName(session);
+  const { anchor, isOpen, close, trigger } = usePopover("menu");
+  const choose = (act: () => void) => () => {
+    close();
+    act();
+  };
   return (
-    // Not modal: the page does not scroll, so nothing needs to be locked.
-    <DropdownMenu.Root modal={false}>
-      <DropdownMenu.Trigger className={styles.trigger}>
+    <>
+      <button {...trigger} type="button" className={styles.trigger}>
         <Avatar name={name} url={avatarUrl} size="small" />
         <VisuallyHidden>{texts.header.menu(name)}</VisuallyHidden>
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content className={styles.menu} align="end" sideOffset={6} collisionPadding={8}>
-          <DropdownMenu.Label className={styles.name}>{name}</DropdownMenu.Label>
-          <DropdownMenu.Item className={styles.item} onSelect={() => goTo(SETTINGS_PATH)}>
+      </button>
+      {isOpen ? (
+        <Menu
+          anchor={anchor}
+          placement={{ side: "bottom", align: "end" }}
+          onClose={close}
+          aria-label={texts.header.menu(name)}
+          className={styles.menu}
+        >
+          <div className={styles.name}>{name}</div>
+          <MenuItem className={styles.item} onSelect={choose(() => goTo(SETTINGS_PATH))}>
             <Settings aria-hidden="true" />
             {texts.header.settings}
-          </DropdownMenu.Item>
-          <DropdownMenu.Item className={styles.item} onSelect={onShowHelp}>
+          </MenuItem>
+          <MenuItem className={styles.item} onSelect={choose(onShowHelp)}>
             <Keyboard aria-hidden="true" />
             {texts.header.shortcuts}
-          </DropdownMenu.Item>
-          <DropdownMenu.Separator className={styles.separator} />
-          <DropdownMenu.Item className={styles.item} onSelect={onSignOut}>
+          </MenuItem>
+          <hr className={styles.separator} />
+          <MenuItem className={styles.item} onSelect={choose(onSignOut)}>
             <LogOut aria-hidden="true" />
             {texts.header.signOut}
-          </DropdownMenu.Item>
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+          </MenuItem>
+        </Menu>
+      ) : null}
+    </>
   );
 }

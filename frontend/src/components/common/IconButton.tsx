@@ -1,7 +1,8 @@
-import { type ComponentPropsWithoutRef, type FocusEvent, forwardRef, type ReactNode } from "react";
+import { type ComponentPropsWithoutRef, forwardRef, type ReactNode } from "react";
 import { classes } from "./classes";
 import { countText } from "./countText";
 import styles from "./IconButton.module.css";
+import type { Side } from "./placeBeside";
 import { Tooltip } from "./Tooltip";
 
 /** A native button's properties, its name, and its picture. */
@@ -12,47 +13,24 @@ export interface IconButtonProps extends Omit<ComponentPropsWithoutRef<"button">
   readonly icon: ReactNode;
   /** A count for the eyes; 0 shows nothing. */
   readonly badge?: number | undefined;
-  readonly tooltipSide?: "top" | "right" | "bottom" | "left";
+  readonly tooltipSide?: Side;
 }
 
 /** A button that is a picture, named by a tooltip. */
 export const IconButton = forwardRef<HTMLButtonElement, IconButtonProps>(function IconButton(
-  { label, icon, badge = 0, className, tooltipSide = "bottom", "aria-describedby": describedBy, ...props },
+  { label, icon, badge = 0, className, tooltipSide = "bottom", type = "button", ...props },
   ref,
 ) {
   return (
-    <Tooltip text={label} side={tooltipSide} onFocus={onlyFromKeyboard}>
-      <NamedButton
-        {...props}
-        ref={ref}
-        aria-label={label}
-        describedBy={describedBy}
-        className={classes(styles.button, className)}
-      >
+    <Tooltip text={label} side={tooltipSide}>
+      <button {...props} ref={ref} type={type} aria-label={label} className={classes(styles.button, className)}>
         {icon}
         {badge > 0 ? (
           <span className={styles.badge} aria-hidden="true">
             {countText(badge)}
           </span>
         ) : null}
-      </NamedButton>
+      </button>
     </Tooltip>
   );
 });
-
-interface NamedButtonProps extends ComponentPropsWithoutRef<"button"> {
-  readonly describedBy: string | undefined;
-}
-
-/** Leaves out the description that a tooltip adds: it says what the name says, and once is enough. */
-const NamedButton = forwardRef<HTMLButtonElement, NamedButtonProps>(function NamedButton(
-  { describedBy, type = "button", "aria-describedby": _tooltip, ...props },
-  ref,
-) {
-  return <button {...props} ref={ref} type={type} aria-describedby={describedBy} />;
-});
-
-/** Keeps the tooltip from opening where focus only came back, as after a dialog closed by mouse. */
-function onlyFromKeyboard(event: FocusEvent<HTMLElement>): void {
-  if (!event.currentTarget.matches(":focus-visible")) event.preventDefault();
-}

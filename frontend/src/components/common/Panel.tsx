@@ -47,6 +47,7 @@ export function Panel({ className, ...panel }: PanelProps & { readonly className
           className={classes(styles.panel, className)}
           onOpenAutoFocus={takeFocus}
           onCloseAutoFocus={giveFocusBack}
+          onInteractOutside={stayForToasts}
           {...(panel.description ? {} : { "aria-describedby": undefined })}
         >
           <PanelHeader {...panel} />
@@ -55,6 +56,11 @@ export function Panel({ className, ...panel }: PanelProps & { readonly className
       </Dialog.Portal>
     </Dialog.Root>
   );
+}
+
+/** Toasts lie above, and are no part of what a dialog covers. */
+function stayForToasts(event: Event): void {
+  if (event.target instanceof Element && event.target.closest("[data-vh-toasts]")) event.preventDefault();
 }
 
 function PanelHeader({ title, description, actions }: PanelProps) {

@@ -1,4 +1,3 @@
-import { Switch as Radix } from "radix-ui";
 import { useId } from "react";
 import styles from "./Switch.module.css";
 
@@ -26,16 +25,17 @@ export function Switch({ checked, onCheckedChange, label, hint, disabled = false
           </span>
         ) : null}
       </span>
-      <Radix.Root
+      <input
+        type="checkbox"
+        // biome-ignore lint/a11y/useAriaPropsForRole: a checkbox tells its own state
+        role="switch"
         id={id}
         className={styles.switch}
         checked={checked}
-        onCheckedChange={onCheckedChange}
+        onChange={(event) => onCheckedChange(event.target.checked)}
         disabled={disabled}
         aria-describedby={hint ? `${id}-hint` : undefined}
-      >
-        <Radix.Thumb className={styles.thumb} />
-      </Radix.Root>
+      />
     </div>
   );
 }

@@ -1,8 +1,7 @@
 import { Smile } from "lucide-react";
-import { Popover } from "radix-ui";
-import { Component, lazy, type ReactNode, type RefObject, Suspense, useRef, useState } from "react";
+import { Component, lazy, type ReactNode, type RefObject, Suspense, useRef } from "react";
 import { useI18n } from "../../i18n";
-import { IconButton, Spinner } from "../common";
+import { IconButton, Popover, Spinner, usePopover } from "../common";
 import styles from "./EmojiButton.module.css";
 
 // Costs nothing until the button is used for the first time.
@@ -18,45 +17,37 @@ export interface EmojiButtonProps {
 /** Opens the emoji picker, which stays open for more than one. */
 export function EmojiButton({ onPick, returnFocusTo, emojiUrl }: EmojiButtonProps) {
   const { chat } = useI18n();
-  const [open, setOpen] = useState(false);
+  const { anchor, isOpen, close, trigger } = usePopover("dialog");
   const hasPicked = useRef(false);
-  const onOpenChange = (next: boolean) => {
-    if (next) hasPicked.current = false;
-    setOpen(next);
+  const pick = (emoji: string) => {
+    hasPicked.current = true;
+    onPick(emoji);
+  };
+  const returnFocus = () => {
+    (hasPicked.current ? returnFocusTo : anchor).current?.focus();
+    hasPicked.current = false;
   };
   return (
-    <Popover.Root open={open} onOpenChange={onOpenChange}>
-      <Popover.Trigger asChild>
-        <IconButton label={chat.composer.emoji} icon={<Smile />} tooltipSide="top" />
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Content
-          className={styles.popover}
-          side="top"
-          align="start"
-          sideOffset={10}
-          collisionPadding={8}
+    <>
+      <IconButton {...trigger} label={chat.composer.emoji} icon={<Smile />} tooltipSide="top" />
+      {isOpen ? (
+        <Popover
+          anchor={anchor}
+          placement={{ side: "top", align: "start", gap: 10 }}
+          onClose={close}
+          returnFocus={returnFocus}
+          role="dialog"
           aria-label={chat.emoji.title}
-          onCloseAutoFocus={(event) => {
-            if (!hasPicked.current) return;
-            event.preventDefault();
-            returnFocusTo.current?.focus();
-          }}
+          className={styles.popover}
         >
           <EmojiBoundary fallback={<p className={styles.note}>{chat.emoji.error}</p>}>
             <Suspense fallback={<Waiting />}>
-              <EmojiPicker
-                {...(emojiUrl ? { emojiUrl } : {})}
-                onPick={(emoji) => {
-                  hasPicked.current = true;
-                  onPick(emoji);
-                }}
-              />
+              <EmojiPicker {...(emojiUrl ? { emojiUrl } : {})} onPick={pick} />
             </Suspense>
           </EmojiBoundary>
-        </Popover.Content>
-      </Popover.Portal>
-    </Popover.Root>
+        </Popover>
+      ) : null}
+    </>
   );
 }
 

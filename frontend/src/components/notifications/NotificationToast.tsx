@@ -1,54 +1,59 @@
 import { X } from "lucide-react";
-import { Toast } from "radix-ui";
+import { type KeyboardEvent, type MouseEvent, useEffect } from "react";
 import { useI18n } from "../../i18n";
 import type { Notification } from "../../types/generated/contract";
 import { IconButton, safeLink } from "../common";
 import { takesOver } from "./followLink";
 import styles from "./NotificationToast.module.css";
 import { PriorityIcon, PriorityWord } from "./PriorityMark";
+import { useCountdown } from "./useCountdown";
 
 const SHOWN_MS = 6_000;
 
 /** One arrival. */
 export interface NotificationToastProps {
   readonly notification: Notification;
+  /** Time stands still: the person is at the toasts, or elsewhere than at this window. */
+  readonly isHeld: boolean;
+  /** Once, when it is there to be announced. */
+  readonly onShown: (notification: Notification) => void;
   /** Follows `action_url`, which is safe to follow. */
   readonly onOpen: (notification: Notification, actionUrl: string) => void;
   readonly onDismiss: (notificationId: string) => void;
 }
 
-/** A toast: six seconds, without those that the pointer or the focus is on it; urgent ones stay until dismissed. */
-export function NotificationToast({ notification, onOpen, onDismiss }: NotificationToastProps) {
-  const { centre } = useI18n();
+/** A toast: six seconds, without those that it is held; urgent ones are alerts and stay until dismissed. */
+export function NotificationToast({ notification, isHeld, onShown, onOpen, onDismiss }: NotificationToastProps) {
+  const { notifications: texts } = useI18n().centre;
   const { id, priority, title, message } = notification;
-  const urgent = priority === "urgent";
+  const isUrgent = priority === "urgent";
+  useCountdown(SHOWN_MS, isHeld || isUrgent, () => onDismiss(id));
+  useEffect(() => onShown(notification), [notification, onShown]);
   return (
-    <Toast.Root
+    <li
       className={styles.toast}
       data-priority={priority}
-      type={urgent ? "foreground" : "background"}
-      duration={urgent ? Number.POSITIVE_INFINITY : SHOWN_MS}
-      onOpenChange={(open) => {
-        if (!open) onDismiss(id);
+      onKeyDown={(event: KeyboardEvent) => {
+        if (event.key !== "Escape") return;
+        event.stopPropagation();
+        onDismiss(id);
       }}
     >
       <PriorityIcon priority={priority} />
-      {/* An urgent one announces itself; Radix, which announces the others as a status, need not repeat it. */}
-      <div className={styles.words} {...(urgent ? { role: "alert", "data-radix-toast-announce-exclude": "" } : {})}>
+      <div className={styles.words} role={isUrgent ? "alert" : undefined}>
         <PriorityWord priority={priority} />
-        <Toast.Title className={styles.title}>
+        <div className={styles.title}>
           <ToastLink notification={notification} onOpen={onOpen} />
-        </Toast.Title>
-        <Toast.Description className={styles.message}>{message}</Toast.Description>
+        </div>
+        <div className={styles.message}>{message}</div>
       </div>
-      <Toast.Close asChild>
-        <IconButton
-          className={styles.close}
-          label={centre.notifications.actionOn(centre.notifications.dismiss, title)}
-          icon={<X />}
-        />
-      </Toast.Close>
-    </Toast.Root>
+      <IconButton
+        className={styles.close}
+        label={texts.actionOn(texts.dismiss, title)}
+        icon={<X />}
+        onClick={() => onDismiss(id)}
+      />
+    </li>
   );
 }
 
@@ -60,7 +65,7 @@ function ToastLink({ notification, onOpen }: Pick<NotificationToastProps, "notif
       className={styles.link}
       href={url}
       draggable={false}
-      onClick={(event) => {
+      onClick={(event: MouseEvent) => {
         if (takesOver(event)) onOpen(notification, url);
       }}
     >
