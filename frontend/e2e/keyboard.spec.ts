@@ -36,6 +36,7 @@ test("everything can be done with the keyboard alone", async ({ page, world }) =
   await expect(page.getByRole("region", { name: "Conversations" })).toBeVisible();
 
   // To a thread by arrow keys, and writing.
+  await expect(row(page, "Juan Pérez").first()).toBeVisible();
   await press(page, "/");
   await expect(page.getByRole("searchbox", { name: "Search conversations" })).toBeFocused();
   await page.keyboard.type("juan");

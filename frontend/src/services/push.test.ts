@@ -15,6 +15,7 @@ class FakeBrowser {
   answer: NotificationPermission = "granted";
   subscription: { endpoint: string; key: Uint8Array } | null = null;
   readonly registered: string[] = [];
+  readonly listeners = new Set<(event: { data: unknown }) => void>();
   #count = 0;
 
   readonly registration = {
@@ -35,7 +36,9 @@ class FakeBrowser {
         return this.registration;
       },
       ready: Promise.resolve(this.registration),
-      getRegistration: async () => this.registration,
+      getRegistration: async () => (this.registered.length > 0 ? this.registration : undefined),
+      addEventListener: (_: string, listener: (event: { data: unknown }) => void) => this.listeners.add(listener),
+      removeEventListener: (_: string, listener: (event: { data: unknown }) => void) => this.listeners.delete(listener),
     };
     vi.stubGlobal("navigator", { serviceWorker });
     vi.stubGlobal("PushManager", class {});
@@ -65,6 +68,10 @@ class FakeBrowser {
     };
   }
 }
+
+/** Settings with these devices. */
+const listing = (...ids: string[]) =>
+  someSettings({ push: { public_key: KEY, devices: ids.map((id) => ({ id, name: null, created_at: "" })) } });
 
 let browser: FakeBrowser;
 let client: FakeClient;
@@ -134,12 +141,43 @@ it("is turned off here and at the server", async () => {
   expect(client.asked.at(-1)).toEqual({ name: "unsubscribe_push", request: { endpoint: "https://push.example/1" } });
 });
 
+describe("while it is on", () => {
+  it("goes off when this device is removed from the list, but not before it was on it", async () => {
+    push.start();
+    await push.enable();
+    client.settings.set(listing("another"));
+    expect(push.getSnapshot()).toBe("on");
+    client.settings.set(listing("another", "d1"));
+    client.settings.set(listing("another"));
+    await vi.waitFor(() => expect(push.getSnapshot()).toBe("off"));
+    expect(browser.subscription).toBeNull();
+  });
+
+  it("tells the server of the subscription with which the browser replaced its own", async () => {
+    const stop = push.start();
+    await push.enable();
+    client.settings.set(listing("d1"));
+    for (const listener of browser.listeners) listener({ data: { type: "push-subscription-changed" } });
+    await vi.waitFor(() => expect(asked()).toEqual(["subscribe_push", "subscribe_push"]));
+    stop();
+    expect(browser.listeners.size).toBe(0);
+  });
+});
+
 describe("at the start", () => {
   it("is on for the person who turned it on, and reminds the server", async () => {
     await push.enable();
-    create().start();
+    create(listing("d1")).start();
     await vi.waitFor(() => expect(push.getSnapshot()).toBe("on"));
     expect(asked()).toEqual(["subscribe_push"]);
+  });
+
+  it("is off if this device was removed meanwhile, and does not come back by itself", async () => {
+    await push.enable();
+    create(listing("another")).start();
+    await vi.waitFor(() => expect(browser.subscription).toBeNull());
+    expect(push.getSnapshot()).toBe("off");
+    expect(asked()).toEqual([]);
   });
 
   it("is off for another person on the same browser", async () => {

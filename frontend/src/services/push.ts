@@ -10,7 +10,7 @@ import type { RealtimeClient, Store } from "./types";
 export type PushState = "unsupported" | "off" | "on" | "denied" | "unavailable";
 
 export interface PushOptions {
-  /** Default `/sw.js`. */
+  /** Default: the worker that the page has registered, else `/sw.js`. */
   readonly serviceWorkerUrl?: string;
   /** What the list of devices calls this one, such as "Firefox on Android". */
   readonly deviceName?: string;
@@ -41,47 +41,77 @@ export function createPush(client: RealtimeClient, options: PushOptions = {}): P
 class WebPush {
   readonly store = createStore<PushState>(isSupported() ? "off" : "unsupported");
   readonly #client: RealtimeClient;
-  readonly #url: string;
+  readonly #url: string | null;
   readonly #deviceName: string | null;
   readonly #storage: TextStorage;
+  /** Whether the server has listed this device: only then does its absence mean that it was removed. */
+  #isListed = false;
 
   constructor(client: RealtimeClient, { serviceWorkerUrl, deviceName, storage }: PushOptions) {
     this.#client = client;
-    this.#url = serviceWorkerUrl ?? "/sw.js";
+    this.#url = serviceWorkerUrl ?? null;
     this.#deviceName = deviceName ?? null;
     this.#storage = storage ?? deviceStorage();
   }
 
   start(): () => void {
     let key: string | null | undefined;
+    const refresh = () => void this.#refresh().catch(ignore);
     const follow = () => {
       const next = this.#client.settings.getSnapshot()?.push.public_key;
-      if (next === key) return;
+      if (next !== key || this.#wasRemoved()) refresh();
       key = next;
-      this.#refresh().catch(ignore);
+    };
+    // The service worker tells that the browser replaced the subscription.
+    const renew = ({ data }: MessageEvent) => {
+      if (data?.type === "push-subscription-changed") refresh();
     };
     follow();
-    return this.#client.settings.subscribe(follow);
+    const unsubscribe = this.#client.settings.subscribe(follow);
+    if (isSupported()) navigator.serviceWorker.addEventListener("message", renew);
+    return () => {
+      unsubscribe();
+      if (isSupported()) navigator.serviceWorker.removeEventListener("message", renew);
+    };
   }
 
   async enable(): Promise<PushState> {
     const key = this.#client.settings.getSnapshot()?.push.public_key ?? null;
     if (!isSupported() || key === null) return this.#show(this.#stateWithout());
     if ((await Notification.requestPermission()) !== "granted") return this.#show(this.#stateWithout());
-    const registration = await navigator.serviceWorker.register(this.#url);
-    await navigator.serviceWorker.ready;
+    // Unless we were told which, the page's own worker is the one: another address would replace it.
+    const registered = await navigator.serviceWorker.getRegistration();
+    if (this.#url !== null || !registered) await navigator.serviceWorker.register(this.#url ?? "/sw.js");
+    const registration = await navigator.serviceWorker.ready;
     await this.#register(await subscribe(registration, key));
     return this.#show("on");
   }
 
   async disable(): Promise<PushState> {
     const subscription = await currentSubscription();
-    if (subscription !== null) {
-      await this.#client.ask("unsubscribe_push", { endpoint: subscription.endpoint });
-      await subscription.unsubscribe();
-    }
+    if (subscription !== null) await this.#client.ask("unsubscribe_push", { endpoint: subscription.endpoint });
+    return this.#end(subscription);
+  }
+
+  /** No more pushes on this browser, whoever ended them. */
+  async #end(subscription: PushSubscription | null): Promise<PushState> {
     this.#remember(null);
+    await subscription?.unsubscribe();
     return this.#show(this.#stateWithout());
+  }
+
+  /** Whether the server lists this device; undefined while that says nothing. */
+  #listed(): boolean | undefined {
+    const devices = this.#client.settings.getSnapshot()?.push.devices;
+    const remembered = this.#storage.getItem(this.#place());
+    return remembered === null ? undefined : devices?.some(({ id }) => id === remembered);
+  }
+
+  /** Whether somebody removed this device while we look on. One that was just added is not listed yet. */
+  #wasRemoved(): boolean {
+    const wasListed = this.#isListed;
+    this.#isListed = this.#listed() === true;
+    return wasListed && !this.#isListed;
   }
 
   /** Looks at how things stand, and repairs what the server may have forgotten or the browser may have renewed. */
@@ -89,6 +119,11 @@ class WebPush {
     const key = this.#client.settings.getSnapshot()?.push.public_key ?? null;
     const subscription = isSupported() ? await currentSubscription() : null;
     const isOurs = subscription !== null && this.#storage.getItem(this.#place()) !== null;
+    // Removed from the list of devices, here or on another one, perhaps while this one was closed.
+    if (isOurs && this.#listed() === false) {
+      await this.#end(subscription);
+      return;
+    }
     if (key === null || !isOurs || Notification.permission !== "granted") {
       this.#show(this.#stateWithout());
       return;
@@ -111,8 +146,9 @@ class WebPush {
     if (p256dh === undefined || auth === undefined)
       throw new TypeError("The browser gave a subscription without keys.");
     const { endpoint } = subscription;
-    await this.#client.ask("subscribe_push", { endpoint, keys: { p256dh, auth }, device_name: this.#deviceName });
-    this.#remember(endpoint);
+    const request = { endpoint, keys: { p256dh, auth }, device_name: this.#deviceName };
+    const { id } = await this.#client.ask("subscribe_push", request);
+    this.#remember(id);
   }
 
   /** A browser's subscription belongs to nobody in particular: who turned it on is remembered beside it. */
@@ -120,10 +156,10 @@ class WebPush {
     return `vh:push:${this.#client.me.getSnapshot() ?? ""}`;
   }
 
-  #remember(endpoint: string | null): void {
+  #remember(deviceId: string | null): void {
     try {
-      if (endpoint === null) this.#storage.removeItem(this.#place());
-      else this.#storage.setItem(this.#place(), endpoint);
+      if (deviceId === null) this.#storage.removeItem(this.#place());
+      else this.#storage.setItem(this.#place(), deviceId);
     } catch {
       // A full device: the switch will show "off" after a reload, and turning it on again repairs it.
     }

@@ -70,6 +70,7 @@ export function shortcutOf(event: KeyboardEvent, singleKeys: boolean): Shortcut 
   const found = SHORTCUTS.find((shortcut) => shortcut.matches(event));
   if (!found || (found.single && (!singleKeys || isTyping(event.target)))) return null;
   // In a search field, Escape empties the field.
-  if (found.id === "close" && event.target instanceof HTMLInputElement && event.target.value !== "") return null;
+  const { target } = event;
+  if (found.id === "close" && target instanceof HTMLInputElement && isTyping(target) && target.value) return null;
   return found;
 }

@@ -10,7 +10,7 @@ export function moveFocus(
   axis: "vertical" | "horizontal",
 ): HTMLElement | null {
   const items = [...event.currentTarget.querySelectorAll<HTMLElement>(`[role=${role}]`)];
-  const at = items.findIndex((item) => item === document.activeElement);
+  const at = document.activeElement instanceof HTMLElement ? items.indexOf(document.activeElement) : -1;
   const [back, forth] = axis === "vertical" ? ["ArrowUp", "ArrowDown"] : ["ArrowLeft", "ArrowRight"];
   const steps: Readonly<Record<string, number>> = { [forth]: at + 1, [back]: Math.max(at, 0) - 1, Home: 0, End: -1 };
   const next = steps[event.key];

@@ -44,6 +44,21 @@ describe("EmojiButton", () => {
     expect(field.selectionStart).toBe("Hola👍👍".length);
   });
 
+  it("is a dialog of its button, which has the focus again when nothing was picked", async () => {
+    const { user } = show("Hola");
+    const button = screen.getByRole("button", { name: "Emojis" });
+    expect(button).toHaveAttribute("aria-haspopup", "dialog");
+    expect(button).toHaveAttribute("aria-expanded", "false");
+    await user.click(button);
+    const dialog = screen.getByRole("dialog", { name: "Elegir un emoji" });
+    expect(button).toHaveAttribute("aria-expanded", "true");
+    expect(dialog).toContainElement(await screen.findByRole("button", { name: "pick" }));
+    expect(dialog).toHaveFocus();
+    await user.keyboard("{Escape}");
+    expect(screen.queryByRole("dialog")).not.toBeInTheDocument();
+    expect(button).toHaveFocus();
+  });
+
   it("replaces what is selected", async () => {
     const { user, field } = show("Hola mundo");
     field.setSelectionRange(5, 10);

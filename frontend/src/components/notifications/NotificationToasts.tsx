@@ -92,7 +92,7 @@ function wordsOf({ priority, title, message }: Notification, words: { readonly h
 function useHotkey(list: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
-      if (event.key === HOTKEY && list.current?.firstChild) list.current.focus();
+      if (event.code === HOTKEY && list.current?.firstChild) list.current.focus();
     };
     document.addEventListener("keydown", listen);
     return () => document.removeEventListener("keydown", listen);

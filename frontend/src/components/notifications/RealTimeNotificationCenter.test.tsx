@@ -77,6 +77,13 @@ describe("the list", () => {
     expect(titles()).toEqual(["Sign the contract", "Visit confirmed"]);
     await user.keyboard("{ArrowRight}");
     expect(titles()).toEqual(["Sign the contract"]);
+    expect(screen.getByRole("tabpanel", { name: "Urgent" })).toBeVisible();
+    await user.keyboard("{ArrowRight}");
+    expect(screen.getByRole("tab", { name: "All" })).toHaveFocus();
+    await user.keyboard("{End}");
+    expect(screen.getByRole("tab", { name: "Urgent", selected: true })).toHaveFocus();
+    await user.tab();
+    expect(screen.getByRole("tabpanel")).toHaveFocus();
   });
 
   it.each([
