@@ -140,8 +140,11 @@ test("a push becomes an alert, and a click on it opens the conversation", async 
   expect(await shown(page)).toEqual([]);
 
   await lookAway(page);
-  await deliver(page, aPush(thread.id));
-  await expect.poll(() => shown(page)).toEqual(["Ben Ortega: Are you there?"]);
+  // Again if the browser took a moment to notice: the same push never makes two alerts.
+  await expect(async () => {
+    await deliver(page, aPush(thread.id));
+    expect(await shown(page)).toEqual(["Ben Ortega: Are you there?"]);
+  }).toPass();
   await deliver(page, aPush(thread.id));
   await expect.poll(() => shown(page)).toHaveLength(1);
 

@@ -5,7 +5,9 @@ import { Modal } from "./Modal";
 import { Tooltip } from "./Tooltip";
 import { expectNoViolations, renderIn, stopTheClock } from "./testHarness";
 
-beforeEach(() => stopTheClock());
+// Each on a day of its own: the next tooltip comes at once after the last one.
+let day = 0;
+beforeEach(() => stopTheClock(++day * 86_400_000));
 
 function show() {
   const onKeyDown = vi.fn();
@@ -36,6 +38,8 @@ describe("Tooltip", () => {
     await expectNoViolations();
     await user.unhover(button);
     expect(tooltip()).not.toBeInTheDocument();
+    await user.hover(button);
+    expect(await screen.findByText("Search")).toBeVisible();
   });
 
   it("does not come by touch, nor after a press", async () => {
