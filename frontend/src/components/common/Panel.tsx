@@ -58,9 +58,9 @@ export function Panel({ className, ...panel }: PanelProps & { readonly className
   );
 }
 
-/** Toasts lie above, and are no part of what a dialog covers. */
+/** Toasts lie above, and are no part of what a dialog covers. The pressed one may already have gone. */
 function stayForToasts(event: Event): void {
-  if (event.target instanceof Element && event.target.closest("[data-vh-toasts]")) event.preventDefault();
+  if (event.target instanceof Element && event.target.closest("[data-vh-toast]")) event.preventDefault();
 }
 
 function PanelHeader({ title, description, actions }: PanelProps) {

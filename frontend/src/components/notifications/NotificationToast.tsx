@@ -1,5 +1,5 @@
 import { X } from "lucide-react";
-import { type KeyboardEvent, type MouseEvent, useEffect } from "react";
+import { type KeyboardEvent, type MouseEvent, useEffect, useState } from "react";
 import { useI18n } from "../../i18n";
 import type { Notification } from "../../types/generated/contract";
 import { IconButton, safeLink } from "../common";
@@ -27,11 +27,14 @@ export function NotificationToast({ notification, isHeld, onShown, onOpen, onDis
   const { notifications: texts } = useI18n().centre;
   const { id, priority, title, message } = notification;
   const isUrgent = priority === "urgent";
+  const [cameOverDialog] = useState(() => document.querySelector("[data-vh-backdrop]") !== null);
   useCountdown(SHOWN_MS, isHeld || isUrgent, () => onDismiss(id));
   useEffect(() => onShown(notification), [notification, onShown]);
   return (
     <li
       className={styles.toast}
+      data-vh-toast=""
+      data-over={cameOverDialog || undefined}
       data-priority={priority}
       onKeyDown={(event: KeyboardEvent) => {
         if (event.key !== "Escape") return;

@@ -160,6 +160,7 @@ describe("an urgent arrival", () => {
     );
     expect(screen.getByRole("dialog")).toBeVisible();
     arrive(URGENT);
+    expect(screen.getByRole("listitem")).toHaveAttribute("data-over");
     await waitFor(() => expect(screen.getByRole("alert")).toHaveTextContent("Sign the contract"));
     expect(screen.getByRole("alert").closest("[aria-hidden='true']")).toBeNull();
     pass(10);

@@ -59,7 +59,7 @@ export function ToastsView({ toasts, onOpen, onDismiss }: ToastsViewProps) {
     holders.onFocus();
   }
   return (
-    <section {...holders} onFocus={takeFocus} aria-label={texts.toastsRegion(HOTKEY)} data-vh-toasts="">
+    <section {...holders} onFocus={takeFocus} aria-label={texts.toastsRegion(HOTKEY)}>
       <VisuallyHidden>
         <span role="status" aria-live="polite" aria-atomic="false">
           {said.map((arrival) => (
