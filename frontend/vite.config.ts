@@ -60,6 +60,7 @@ export default defineConfig({
   },
   test: {
     environment: "jsdom",
+    pool: "threads",
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/testing/setup.ts"],
     typecheck: { enabled: true, include: ["src/**/*.test-d.ts"] },

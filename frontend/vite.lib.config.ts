@@ -1,6 +1,6 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
-import { dependencies, peerDependencies } from "./package.json";
+import { dependencies, peerDependencies } from "./package.json" with { type: "json" };
 
 const external = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
 

@@ -36,6 +36,19 @@ test("notifications arrive as toasts, and are kept, filtered, read and cleared i
   await expect(centre.getByRole("listitem")).toHaveCount(2);
 });
 
+test("a toast that comes over a dialog is dismissed alone", async ({ world }) => {
+  const [ana] = await world.people("Ana Ruiz");
+  const page = await world.open(ana);
+  await untilOnline(page);
+  await page.keyboard.press("n");
+  const dialog = page.getByRole("dialog", { name: "New conversation" });
+  await expect(dialog).toBeVisible();
+  await world.notify(ana, { title: "Sign today", message: "The contract ends tomorrow.", priority: "urgent" });
+  await page.getByRole("button", { name: "Dismiss alert: Sign today" }).click();
+  await expect(page.getByRole("alert")).toHaveCount(0);
+  await expect(dialog).toBeVisible();
+});
+
 test("what a notification leads to opens in the app, or in a tab of its own", async ({ world }) => {
   const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");
   const thread = await world.thread([ana, ben]);

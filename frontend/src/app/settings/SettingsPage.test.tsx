@@ -53,6 +53,12 @@ describe("settings", () => {
     expect(preferences.getSnapshot().locale).toBe("es");
   });
 
+  it("keep a language that is chosen before the server's are known", async () => {
+    const { client } = show(null);
+    await userEvent.click(screen.getByRole("radio", { name: "Español" }));
+    expect(client.settings.update).toHaveBeenCalledWith({ locale: "es" });
+  });
+
   it("keep theme and shortcuts on the device only", async () => {
     const { client } = show();
     await userEvent.click(screen.getByRole("radio", { name: "Dark" }));

@@ -33,7 +33,7 @@ export function SettingsPage({ session, onShowHelp, onSignOut }: SettingsPagePro
     <div className={styles.page}>
       <SettingsHeader saving={saving} />
       <div className={styles.sections}>
-        <AppearanceSettings onLocale={(locale) => (settings ? change({ locale }) : undefined)} />
+        <AppearanceSettings onLocale={(locale) => change({ locale })} />
         {settings ? (
           <>
             <AlertSettings settings={settings} onChange={change} />
