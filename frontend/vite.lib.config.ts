@@ -1,8 +1,8 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
-import { dependencies, peerDependencies } from "./package.json" with { type: "json" };
+import library from "./package.json" with { type: "json" };
 
-const external = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
+const external = [...Object.keys(library.dependencies), ...Object.keys(library.peerDependencies)];
 
 // The library `@verihome/realtime`: everything that it depends on stays outside, to be shared with the host's app.
 export default defineConfig({

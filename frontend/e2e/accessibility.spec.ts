@@ -20,13 +20,22 @@ async function expectNothingFound(builder: AxeBuilder, state: string): Promise<v
   expect(found, state).toEqual([]);
 }
 
+/** Waits until nothing fades any more: half a transition has colours that nobody chose. */
+async function settle(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    // A transition begins with the frame after its cause.
+    for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+    const ending = document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.all(ending.map((animation) => animation.finished.catch(() => {})));
+  });
+}
+
 /** Every rule in the light theme; in the dark one those about colours, for nothing else differs. */
 async function check(page: Page, state: string): Promise<void> {
-  await page.evaluate(() =>
-    Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))),
-  );
+  await settle(page);
   await expectNothingFound(new AxeBuilder({ page }).withTags(TAGS), state);
   await page.emulateMedia({ colorScheme: "dark" });
+  await settle(page);
   await expectNothingFound(
     new AxeBuilder({ page }).withRules(["color-contrast", "link-in-text-block"]),
     `${state}, dark`,
