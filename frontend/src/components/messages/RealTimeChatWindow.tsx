@@ -54,6 +54,8 @@ function ChatWindow({ threadId, aroundSeq, onBack, onShowDetails, emojiUrl }: Re
       {thread?.subject && <SubjectCard subject={thread.subject} />}
       <ChatBody conversation={conversation} name={name} typingNames={typingNames} targetSeq={aroundSeq ?? null} />
       <Composer
+        // It keeps its own text, and the draft is only found once it is known whose: then it starts anew.
+        key={me === null ? "early" : "known"}
         name={name}
         draft={conversation.draft}
         onDraftChange={conversation.setDraft}
