@@ -85,6 +85,14 @@ describe("RealTimeChatWindow", () => {
     expect(composer()).toHaveValue("a medias");
   });
 
+  it("shows a draft that is only found once it is known whose", async () => {
+    const { client } = await show(<RealTimeChatWindow threadId="t1" />, { ...loaded(1), me: null });
+    expect(screen.getByRole("textbox")).toHaveValue("");
+    client.drafts.set("t1", "a medias");
+    act(() => client.me.set(ME));
+    expect(screen.getByRole("textbox")).toHaveValue("a medias");
+  });
+
   it("shows who types, but not oneself on another device", async () => {
     const { client } = await show(<RealTimeChatWindow threadId="t1" />, loaded(3));
     act(() => client.typing.set({ users: [{ userId: ME, userName: "María", threadId: "t1" }] }));
