@@ -1,7 +1,6 @@
 """Settings: the environment, read once into a frozen dataclass. Nothing below reads configuration by itself."""
 
 import ipaddress
-import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -203,7 +202,7 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written beside it and put there whole: of processes that start together one is first, and all read its key.
-        scratch = path.with_name(f"{path.name}.{os.getpid()}")
+        scratch = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         scratch.touch(mode=0o600)
         scratch.write_text(make())
         try:
