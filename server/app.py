@@ -8,7 +8,6 @@ import structlog
 from aiohttp import web
 
 from server.bootstrap import Container, build
-from server.namespaces.base import Lanes
 from server.namespaces.messaging import MessagingNamespace
 from server.namespaces.notifications import NotificationsNamespace
 from server.namespaces.presence import PresenceNamespace
@@ -56,17 +55,16 @@ def create_app(settings: Settings, container: Container | None = None) -> web.Ap
     )
     app[CONTAINER] = parts
     _add_namespaces(parts)
+    app.on_shutdown.append(_drain)  # before Socket.IO's own: clients are told why
     parts.sio.attach(app)
     _add_routes(app, parts)
     app.cleanup_ctx.append(_life)
-    app.on_shutdown.append(_drain)
     return app
 
 
 def _add_namespaces(parts: Container) -> None:
-    lanes = Lanes()
     for kind in (MessagingNamespace, ThreadsNamespace, NotificationsNamespace, PresenceNamespace):
-        namespace = kind(parts.dispatcher, parts.services.connections, lanes, parts.settings.default_locale)
+        namespace = kind(parts.dispatcher, parts.services.connections, parts.tasks, parts.settings.default_locale)
         parts.sio.register_namespace(namespace)
 
 
@@ -82,7 +80,14 @@ def _add_routes(app: web.Application, parts: Container) -> None:
         locale,
     ).add_to(app)
     if settings.websocket_enabled:
-        PlainRoutes(parts.dispatcher, parts.services.connections, parts.manager.hub, parts.tasks, locale).add_to(app)
+        PlainRoutes(
+            parts.dispatcher,
+            parts.services.connections,
+            parts.sio.eio.websockets,
+            parts.manager.hub,
+            parts.tasks,
+            locale,
+        ).add_to(app)
     if settings.demo and settings.tokens.secret:
         services = parts.services
         content = DemoContent(services.threads, services.messages, services.receipts, services.notifications)

@@ -127,7 +127,7 @@ def build(
     database = database or open_database(settings.database_url, sqlite_synchronous=settings.sqlite_synchronous)
     tasks, registry = Tasks(), CollectorRegistry()
     manager, store = _cluster(settings)
-    sio = create_server(client_manager=manager)
+    sio = create_server(client_manager=manager, cors_allowed_origins=[], keeps_environ=False)
     sio.default_locale = settings.default_locale
     publisher = RoomPublisher(manager)
     if push_sender is None and settings.vapid is not None:

@@ -12,9 +12,19 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from server.contract.envelope import Envelope, failure, success
 from server.contract.operations import OPERATIONS, Operation
 from server.contract.requests import RequestSchema
-from server.domain.errors import ForbiddenError, InvalidPayloadError, RealtimeError, UnknownOperationError
+from server.domain.errors import (
+    ForbiddenError,
+    InvalidPayloadError,
+    RealtimeError,
+    UnauthenticatedError,
+    UnknownOperationError,
+)
 from server.services.actor import Actor, Locale
+from server.services.connections import ConnectionService
+from server.services.ports import Connection
+from server.services.tasks import Tasks
 
+Answer = Callable[[Envelope], None]
 Handler = Callable[[Actor, Any], Awaitable[Any]]
 CheckActor = Callable[[Actor], None]
 
@@ -97,3 +107,38 @@ class Dispatcher:
 
 def _offered(operation: Operation, place: str) -> bool:
     return operation.http is not None if place == HTTP else place in operation.namespaces
+
+
+class ConnectionDispatcher:
+    """Dispatches the operations of connections; the same for Socket.IO and the plain WebSocket routes."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, connections: ConnectionService, tasks: Tasks, default_locale: Locale
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._connections = connections
+        self._tasks = tasks
+        self._default_locale = default_locale
+
+    def begin(self, connection: Connection | None, name: object, payload: object, answer: Answer) -> None:
+        """Begin an operation in its turn; `answer` is called once. Never raises."""
+        # Who it is, is asked when the turn comes: a token may have been refreshed before.
+        actor = self._connections.actor_of(connection) if connection is not None else None
+        if connection is None or actor is None:
+            answer(self.refuse(connection, UnauthenticatedError()))
+            return
+        self._tasks.start(self._run(actor, connection, name, payload, answer), "operation")
+
+    async def _run(self, actor: Actor, connection: Connection, name: object, payload: object, answer: Answer) -> None:
+        answer(await self._dispatcher.dispatch(actor, name, payload, connection.namespace, connection.defaults))
+
+    def refuse(self, connection: Connection | None, error: Exception) -> Envelope:
+        """Describe an error in the language of a connection (the server's, if it is not let in or gone)."""
+        actor = self._connections.actor_of(connection) if connection is not None else None
+        return self._dispatcher.refuse(error, actor.locale if actor else self._default_locale, "")
+
+
+def is_concurrent(name: object) -> bool:
+    """Tell whether an operation may overlap others of its connection."""
+    row = OPERATIONS.get(name) if isinstance(name, str) else None
+    return row is not None and row.concurrent

@@ -10,7 +10,6 @@ from client_tests.clients import Clients, HttpClient, PlainClient
 from client_tests.functional.conftest import open_thread
 from client_tests.harness import Server
 from server.contract.operations import MESSAGING, THREADS
-from server.realtime import connections
 from server.services import receipts, typing
 
 
@@ -202,10 +201,10 @@ async def test_typing_stops_when_the_typist_disconnects(server: Server, clients:
 
 
 async def test_plain_client_that_never_reads_is_dropped_with_its_own_code(
-    server: Server, clients: Clients, thread_id: str, monkeypatch: pytest.MonkeyPatch
+    server: Server, clients: Clients, thread_id: str
 ) -> None:
     """A slow consumer costs a bounded queue, and others do not notice."""
-    monkeypatch.setattr(connections, "MAX_QUEUED_FRAMES", 10)
+    server.parts.sio.eio.websockets.max_queue_packets = 10
     writer = await clients.plain(server.url, 1)
     slow = await clients.plain(server.url, 2)
     slow.ws._response.connection.transport.pause_reading()

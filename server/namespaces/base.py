@@ -11,36 +11,13 @@ from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
 from server.contract.envelope import Envelope
 from server.contract.errors import row_of
-from server.dispatch import Dispatcher
-from server.domain.errors import InvalidPayloadError, RealtimeError, UnauthenticatedError
-from server.lanes import Lane, LaneDispatcher
+from server.dispatch import Answer, ConnectionDispatcher, Dispatcher, is_concurrent
+from server.domain.errors import InvalidPayloadError, RealtimeError
 from server.realtime.connections import SocketConnection
 from server.realtime.sio import EnvelopeNamespace
 from server.services.actor import Locale, find_locale
 from server.services.connections import ConnectionService
-
-
-class Lanes:
-    """One lane for each Engine.IO session, shared by its namespaces."""
-
-    def __init__(self) -> None:
-        self._lanes: dict[str, tuple[Lane, set[str]]] = {}
-
-    def enter(self, engine_sid: str, sid: str) -> None:
-        """A namespace of the session was joined."""
-        self._lanes.setdefault(engine_sid, (Lane(), set()))[1].add(sid)
-
-    def leave(self, engine_sid: str, sid: str) -> None:
-        """A namespace of the session was left; with the last, the lane goes."""
-        _, members = self._lanes.get(engine_sid, (None, set()))
-        members.discard(sid)
-        if not members:
-            self._lanes.pop(engine_sid, None)
-
-    def of(self, engine_sid: str | None) -> Lane:
-        """Return the session's lane."""
-        found = self._lanes.get(engine_sid or "")
-        return found[0] if found else Lane()
+from server.services.tasks import Tasks
 
 
 class Namespace(EnvelopeNamespace):
@@ -49,15 +26,14 @@ class Namespace(EnvelopeNamespace):
     name: ClassVar[str]
 
     def __init__(
-        self, dispatcher: Dispatcher, connections: ConnectionService, lanes: Lanes, default_locale: Locale
+        self, dispatcher: Dispatcher, connections: ConnectionService, tasks: Tasks, default_locale: Locale
     ) -> None:
         super().__init__(self.name)
         self._dispatcher = dispatcher
-        self._lane_dispatcher = LaneDispatcher(dispatcher, connections, default_locale)
+        self._operations = ConnectionDispatcher(dispatcher, connections, tasks, default_locale)
         self._service = connections
-        self._lanes = lanes
         self._default_locale = default_locale
-        self._connections: dict[str, tuple[SocketConnection, str]] = {}
+        self._connections: dict[str, SocketConnection] = {}
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
         """Let a client in or out. Operations do not come this way (`operation`)."""
@@ -67,23 +43,25 @@ class Namespace(EnvelopeNamespace):
         elif event == "disconnect":
             self._disconnect(sid)
 
-    async def operation(self, sid: str, name: object, arguments: list[Any]) -> Envelope:
-        """Answer an operation in its turn."""
-        connection, engine_sid = self._connections.get(sid, (None, None))
-        if connection is None:
-            return self._lane_dispatcher.refuse(None, UnauthenticatedError())
+    def is_concurrent(self, name: object) -> bool:
+        """Tell whether an operation may overlap others of its client."""
+        return is_concurrent(name)
+
+    def begin(self, sid: str, name: object, arguments: list[Any], answer: Answer) -> None:
+        """Begin an operation in its turn."""
+        connection = self._connections.get(sid)
         if len(arguments) > 1:
-            return self._lane_dispatcher.refuse(connection, InvalidPayloadError({"payload": ["More than one."]}))
-        payload = arguments[0] if arguments else None
-        return await self._lane_dispatcher.dispatch(self._lanes.of(engine_sid), connection, name, payload)
+            answer(self.refuse(sid, InvalidPayloadError({"payload": ["More than one."]})))
+        else:
+            self._operations.begin(connection, name, arguments[0] if arguments else None, answer)
 
     def refuse(self, sid: str, error: Exception) -> Envelope:
         """Describe an error in the client's language."""
-        return self._lane_dispatcher.refuse(self._connections.get(sid, (None, None))[0], error)
+        return self._operations.refuse(self._connections.get(sid), error)
 
     async def on_connected(self, sid: str) -> None:
         """Send the first event, then whatever the namespace greets with."""
-        connection, _ = self._connections.get(sid, (None, None))
+        connection = self._connections.get(sid)
         if connection is not None:
             self._service.welcome(connection)
             await self._greet(connection)
@@ -104,21 +82,19 @@ class Namespace(EnvelopeNamespace):
             connection = SocketConnection(self.server, sid, self.name, self._thread_id(given))
             await self._service.open(connection, given.get("token"), asked, self._default_locale)
         except Exception as error:  # noqa: BLE001 - told to the client below, whatever it is
-            await self._refuse_connect(engine_sid, error, asked or self._default_locale)
+            self._refuse_connect(engine_sid, error, asked or self._default_locale)
             return
-        self._connections[sid] = (connection, engine_sid)
-        self._lanes.enter(engine_sid, sid)
+        self._connections[sid] = connection
 
-    async def _refuse_connect(self, engine_sid: str, error: Exception, locale: Locale) -> None:
+    def _refuse_connect(self, engine_sid: str, error: Exception, locale: Locale) -> None:
         envelope = self._dispatcher.refuse(error, locale, "connect")
         row = row_of(error)
         if row.retryable or not isinstance(error, RealtimeError):
             # The official client stays away after a CONNECT_ERROR; after a closed transport it comes back.
-            await self.server.close_transport(engine_sid, row.close_code)
+            self.server.close_transport(engine_sid, row.close_code)
         raise SocketRefusedError(envelope["error"]["message"], envelope)
 
     def _disconnect(self, sid: str) -> None:
-        connection, engine_sid = self._connections.pop(sid, (None, ""))
+        connection = self._connections.pop(sid, None)
         if connection is not None:
             self._service.closed(connection)
-            self._lanes.leave(engine_sid, sid)

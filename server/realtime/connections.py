@@ -1,23 +1,21 @@
 """Live connections, as services see them: one class for Socket.IO, one for the plain WebSocket routes."""
 
-import asyncio
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
+import orjson
 
-from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE
 from server.contract.events import render
 from server.contract.operations import THREADS
 from server.domain.events import ConnectionClosing, Event
-from server.realtime import json
-from server.realtime.hub import Hub
+from server.realtime.frames import Encoded
+from server.realtime.hub import Hub, plain_event
 from server.realtime.rooms import thread_room, typing_room, user_room
 from server.realtime.sio import RealtimeServer
+from server.realtime.websocket import WebSocket
 
-MAX_QUEUED_FRAMES = 1_000
-LAST_WRITES_S = 2.0
 RECONNECT_AFTER_MS = 1_000
 
 
@@ -89,7 +87,7 @@ class SocketConnection(BaseConnection):
         """Close the Engine.IO session."""
         engine_sid = self.engine_sid
         if engine_sid is not None:
-            await self._server.close_transport(engine_sid, close_code)
+            self._server.close_transport(engine_sid, close_code)
 
     def _send(self, name: str, payload: dict[str, Any]) -> None:
         self._server.send_now(self.id, self.namespace, name, payload)
@@ -99,71 +97,34 @@ class SocketConnection(BaseConnection):
 
 
 class PlainConnection(BaseConnection):
-    """A client of one of the plain routes. Frames leave in order through a bounded queue and one writing task."""
+    """A client of one of the plain routes. `on_closed` is called once, when it is closed from here."""
 
     def __init__(
-        self,
-        hub: Hub,
-        websocket: web.WebSocketResponse,
-        transport: asyncio.Transport | None,
-        namespace: str,
-        thread_id: str | None,
+        self, hub: Hub, websocket: WebSocket, namespace: str, thread_id: str | None, on_closed: Callable[[], None]
     ) -> None:
         super().__init__(uuid.uuid4().hex, namespace, thread_id)
         self._hub = hub
         self._websocket = websocket
-        self._transport = transport
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue(MAX_QUEUED_FRAMES)
-        self._close_code = 1000
-        self._finished = False
-        self._writer = asyncio.create_task(self._write_all(), name="plain websocket writer")
+        self._on_closed = on_closed
 
-    def write(self, text: str) -> None:
-        """Queue a text frame; a client that reads too slowly is dropped with its own close code."""
-        try:
-            self._queue.put_nowait(text)
-        except asyncio.QueueFull:
-            self._close_code = SLOW_CONSUMER_CLOSE_CODE
-            self._finished = True
-            self._hub.leave_all(self)
-            self._writer.cancel()
+    def write(self, message: Encoded) -> None:
+        """Send a text; never waits. A client that reads too slowly is dropped with its own close code."""
+        self._websocket.write(message)
 
     async def close(self, close_code: int) -> None:
-        """Send what is queued, and close."""
-        await self.finish(close_code)
+        """Send what was written, and close."""
+        self._websocket.close(close_code)
+        self._on_closed()
 
-    async def finish(self, close_code: int | None = None) -> None:
-        """Send what is queued, close, and leave all rooms."""
-        self._finished = True
+    def leave_all(self) -> None:
+        """Hear nothing any more."""
         self._hub.leave_all(self)
-        if close_code is not None:
-            self._close_code = close_code
-        if not self._writer.done():
-            try:
-                self._queue.put_nowait(None)
-            except asyncio.QueueFull:
-                self._writer.cancel()
-        _, unread = await asyncio.wait({self._writer}, timeout=LAST_WRITES_S)
-        if unread and self._transport is not None:
-            # A client that reads nothing keeps neither the server from ending others nor its socket.
-            self._transport.abort()
-        self._writer.cancel()
-        await asyncio.gather(self._writer, return_exceptions=True)
 
     def _send(self, name: str, payload: dict[str, Any]) -> None:
-        self.write(json.dumps({"type": name, **payload}))
+        self.write(plain_event(name, orjson.dumps(payload)))
 
     def _move(self, room: str, *, enter: bool) -> None:
-        if enter and not self._finished:  # an operation may still be under way
+        if enter and not self._websocket.closing:  # an operation may still be under way
             self._hub.enter(self, self.namespace, room)
         else:
             self._hub.leave(self, self.namespace, room)
-
-    async def _write_all(self) -> None:
-        try:
-            while (text := await self._queue.get()) is not None:
-                await self._websocket.send_str(text)
-        except (ConnectionError, RuntimeError):
-            pass  # the client is gone; the reader notices too
-        finally:
-            await self._websocket.close(code=self._close_code)

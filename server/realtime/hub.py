@@ -1,9 +1,9 @@
 """Rooms of the plain WebSocket connections: what python-socketio's manager is to Socket.IO."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from server.realtime import json
+from server.realtime.frames import Encoded
 
 
 class Subscriber(Protocol):
@@ -14,30 +14,38 @@ class Subscriber(Protocol):
         """Unique over all processes."""
         ...
 
-    def write(self, text: str) -> None:
-        """Send a text frame; never waits."""
+    def write(self, message: Encoded) -> None:
+        """Send a text; never waits."""
         ...
 
 
 class Hub:
-    """Who is in which room of which namespace."""
+    """Who is in which room of which namespace. `count(room, 1)` tells of a room that comes, -1 of one that goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[str, int], None] = lambda _room, _change: None) -> None:
+        self._count = count
         self._rooms: dict[tuple[str, str], dict[str, Subscriber]] = {}
         self._memberships: dict[str, set[tuple[str, str]]] = {}
 
     def enter(self, subscriber: Subscriber, namespace: str, room: str) -> None:
         """Let a connection hear a room."""
-        self._rooms.setdefault((namespace, room), {})[subscriber.id] = subscriber
+        members = self._rooms.get((namespace, room))
+        if members is None:
+            members = self._rooms[namespace, room] = {}
+            self._count(room, 1)
+        members[subscriber.id] = subscriber
         self._memberships.setdefault(subscriber.id, set()).add((namespace, room))
 
     def leave(self, subscriber: Subscriber, namespace: str, room: str) -> None:
         """Let a connection no longer hear a room."""
-        members = self._rooms.get((namespace, room), {})
+        self._memberships.get(subscriber.id, set()).discard((namespace, room))
+        members = self._rooms.get((namespace, room))
+        if members is None:
+            return
         members.pop(subscriber.id, None)
         if not members:
-            self._rooms.pop((namespace, room), None)
-        self._memberships.get(subscriber.id, set()).discard((namespace, room))
+            del self._rooms[namespace, room]
+            self._count(room, -1)
 
     def leave_all(self, subscriber: Subscriber) -> None:
         """Forget a connection that is gone."""
@@ -45,17 +53,23 @@ class Hub:
             self.leave(subscriber, namespace, room)
         self._memberships.pop(subscriber.id, None)
 
-    def deliver(
-        self, event: str, payload: dict[str, Any], namespace: str, rooms: Iterable[str], skip: str | None
-    ) -> int:
+    def deliver(self, event: str, body: bytes, namespace: str, rooms: Iterable[str], skip: str | None) -> int:
         """Send an event to everyone in the rooms, encoded once; returns to how many."""
+        if not self._rooms:
+            return 0
         heard: dict[str, Subscriber] = {}
         for room in rooms:
             heard.update(self._rooms.get((namespace, room), {}))
         if skip is not None:
             heard.pop(skip, None)
         if heard:
-            text = json.dumps({"type": event, **payload})
+            message = plain_event(event, body)
             for subscriber in heard.values():
-                subscriber.write(text)
+                subscriber.write(message)
         return len(heard)
+
+
+def plain_event(event: str, body: bytes) -> Encoded:
+    """Return an event as the plain routes send it: `{"type": EVENT, ...payload}`; `body` is the payload's JSON."""
+    fields = body[1:] if body == b"{}" else b"," + body[1:]
+    return Encoded(b'{"type":"%b"%b' % (event.encode(), fields))

@@ -1,92 +1,71 @@
-"""The Socket.IO server: python-socketio, subclassed where it must be (ADR 0004).
+"""The Socket.IO server: python-socketio's, on an engine of our own (ADR 0004, 0012).
 
-What differs from the stock server:
+What differs from the stock server, beside the engine:
 
-- no permessage-deflate, and any number of packets in a polling POST (stock drops a POST of more than 16 whole);
-- a client hears `connection_established` after its CONNECT packet, and a client that leaves while it connects leaves
-  nothing behind;
-- every event with an ack id is answered, and a malformed packet is told rather than logged;
-- the transport can be closed with a close code, by the process or at shutdown.
+- packets are parsed as they come, and are bounded: attachments, ack ids, namespaces;
+- the events of one client are handled in order, on a lane of its own, without holding up its heartbeats or acks;
+- a session that joins no namespace is closed in time, and a connect handler that fails leaves nothing behind;
+- every event with an ack id is answered, also when its handler fails;
+- clients cannot emit what the server says of itself (`connect`, `disconnect`, ...).
 
-python-socketio has no type hints: this module and `namespaces/base.py` are the seam to typed code.
+python-socketio has no type hints: this module, `engine.py`, `managers.py` and `namespaces/base.py` are the seam to
+typed code.
 """
 
-import asyncio
 import re
 import uuid
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
-import engineio
 import socketio
 from aiohttp import web
-from engineio import packet as engine_packet
-from engineio.async_drivers import aiohttp as engine_aiohttp
-from engineio.payload import Payload
 from socketio import packet as socket_packet
 
 from server.contract.envelope import Envelope, failure
-from server.contract.errors import BINARY_CLOSE_CODE, DRAINING_CLOSE_CODE, ERROR_ROWS
+from server.contract.errors import BINARY_CLOSE_CODE, ERROR_ROWS
 from server.domain.errors import InvalidPayloadError, NotFoundError
 from server.realtime import json
+from server.realtime.deadlines import Deadlines
+from server.realtime.engine import EngineServer, encode_message
+from server.realtime.frames import Encoded
+from server.realtime.lanes import Done
+from server.realtime.managers import LocalManager
+from server.realtime.session import PARSE_ERROR, Session
 
 MAX_FRAME_BYTES = 256 * 1024
 PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
-CLOSE_TIMEOUT_S = 2.0
-LAST_POLL_S = 1.0
+CONNECT_TIMEOUT_S = 45
+MAX_ATTACHMENTS = 10
 MAX_OP_CHARS = 64
 
-# The size of the body bounds it already; stock drops a POST of more than 16 packets whole, and answers 200.
-Payload.max_decode_packets = MAX_FRAME_BYTES
+CONNECT_TIMEOUT = "connect timeout"
+RESERVED_EVENTS = frozenset(
+    {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+)
+"""What no client may emit (the reference implementation's list)."""
 
 _PACKET_HEAD = re.compile(r"2(?:(/[^,]*),)?(\d{1,15})?")
 """An EVENT packet up to its JSON: namespace and ack id (Socket.IO protocol v5)."""
 
+_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
+"""What reading a malformed packet may raise."""
 
-class WebSocket(engine_aiohttp.WebSocket):
-    """The driver's WebSocket: without compression, and closing with a code."""
-
-    close_code = 1000
-
-    async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
-        """Serve one WebSocket request."""
-        self._sock = web.WebSocketResponse(
-            compress=False, max_msg_size=self.server.max_http_buffer_size, timeout=CLOSE_TIMEOUT_S
-        )
-        await self._sock.prepare(environ["aiohttp.request"])
-        # The handler is the session's bound method: let the session know its WebSocket.
-        self.handler.__self__.websocket = self
-        await self.handler(self)
-        return self._sock
-
-    async def close(self) -> None:
-        """Close with the code that was chosen."""
-        await self._sock.close(code=self.close_code)
-
-
-class EngineServer(engineio.AsyncServer):
-    """The Engine.IO server, with our WebSocket."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._async: dict[str, Any] = {**self._async, "websocket": WebSocket}
-
-    def _get_socket(self, sid: str) -> Any:
-        """Return a session; a closed one too as long as its CLOSE packet waits for a poll (stock answers that 400)."""
-        socket = self.sockets.get(sid)
-        if socket is not None and socket.closed and not socket.upgraded and not socket.queue.empty():
-            return socket
-        return super()._get_socket(sid)
+Answer = Callable[[Envelope], None]
 
 
 class EnvelopeNamespace(socketio.AsyncNamespace, ABC):
     """A namespace whose operations are all answered with an envelope."""
 
     @abstractmethod
-    async def operation(self, sid: str, name: object, arguments: list[Any]) -> Envelope:
-        """Answer an event; never raises."""
+    def is_concurrent(self, name: object) -> bool:
+        """Tell whether an operation may overlap others of its client."""
+
+    @abstractmethod
+    def begin(self, sid: str, name: object, arguments: list[Any], answer: Answer) -> None:
+        """Begin an operation, whose turn it is; `answer` is called once, at once or later. Never raises."""
 
     @abstractmethod
     def refuse(self, sid: str, error: Exception) -> Envelope:
@@ -102,8 +81,23 @@ class RealtimeServer(socketio.AsyncServer):
 
     default_locale: Literal["es", "en"] = "es"
 
+    def __init__(self, *args: Any, connect_timeout: float = CONNECT_TIMEOUT_S, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.eio.receive = self._receive
+        self._unjoined: Deadlines[Session] = Deadlines(connect_timeout, self._time_out)
+
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
+
+    def attach(self, app: web.Application, socketio_path: str = "socket.io") -> None:
+        """Serve at a path of an application, and close all clients when it shuts down."""
+        super().attach(app, socketio_path)
+        app.on_shutdown.append(self._shut_down_with)
+
+    async def _shut_down_with(self, _app: web.Application) -> None:
+        await self.shutdown()
+
+    # --- For the application
 
     def engine_sid_of(self, sid: str, namespace: str) -> str | None:
         """Return the Engine.IO session of a connection; None once it is gone."""
@@ -113,14 +107,12 @@ class RealtimeServer(socketio.AsyncServer):
         return found
 
     def send_now(self, sid: str, namespace: str, event: str, payload: Any) -> None:
-        """Queue an event for one connection; never waits."""
-        self._queue_packet(
-            sid, namespace, socket_packet.Packet(socket_packet.EVENT, [event, payload], namespace, binary=False)
-        )
+        """Send an event to one connection; never waits."""
+        self._send_now(sid, namespace, f"42{_prefix(namespace)}{json.dumps([event, payload])}")
 
     def send_disconnect(self, sid: str, namespace: str) -> None:
-        """Queue a DISCONNECT packet, after which the official client does not come back by itself."""
-        self._queue_packet(sid, namespace, socket_packet.Packet(socket_packet.DISCONNECT, None, namespace))
+        """Send a DISCONNECT packet, after which the official client does not come back by itself."""
+        self._send_now(sid, namespace, f"41{_prefix(namespace)}")
 
     def move(self, sid: str, namespace: str, room: str, *, enter: bool) -> None:
         """Let a connection enter or leave a room of this process."""
@@ -131,122 +123,254 @@ class RealtimeServer(socketio.AsyncServer):
         else:
             self.manager.basic_leave_room(sid, namespace, room)
 
-    async def close_transport(self, engine_sid: str, close_code: int) -> None:
-        """Send what is queued and close a client's transport, without a DISCONNECT packet."""
-        socket = self.eio.sockets.get(engine_sid)
-        if socket is None or socket.closed:
-            return
-        if not socket.upgraded:
-            # The official client drops what shares a payload with the CLOSE packet: let a poll fetch it before.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(socket.queue.join(), LAST_POLL_S)
-        websocket = getattr(socket, "websocket", None)
-        if websocket is None or not socket.upgraded:
-            await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
-            return
-        websocket.close_code = close_code
-        await socket.close(wait=False, abort=True, reason=self.reason.SERVER_DISCONNECT)
+    def close_transport(self, engine_sid: str, close_code: int) -> None:
+        """Send what was written and close a client's transport, without a DISCONNECT packet; never waits."""
+        session = self.eio.sockets.get(engine_sid)
+        if session is not None:
+            session.close(self.reason.SERVER_DISCONNECT, close_code)
 
     async def shutdown(self) -> None:
-        """Close all clients (stock closes none), and end background tasks."""
-        await asyncio.gather(*(self.close_transport(sid, DRAINING_CLOSE_CODE) for sid in list(self.eio.sockets)))
-        await super().shutdown()
+        """Close all clients (stock closes none), and wait until they are gone."""
+        await self.eio.shutdown()
+        self._unjoined.close()
 
-    def _queue_packet(self, sid: str, namespace: str, packet: Any) -> None:
-        engine_sid = self.engine_sid_of(sid, namespace)
-        socket = self.eio.sockets.get(engine_sid) if engine_sid else None
-        if socket is not None and not socket.closed:
-            socket.queue.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, packet.encode()))
+    def _send_now(self, sid: str, namespace: str, text: str) -> None:
+        session = self.eio.sockets.get(self.engine_sid_of(sid, namespace))
+        if session is not None:
+            session.send(Encoded(text.encode()))
 
-    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
-        namespace = namespace or "/"
+    async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
+        session = self.eio.sockets.get(eio_sid)
+        if session is not None:
+            encoded = pkt.encode()
+            for part in encoded if isinstance(encoded, list) else [encoded]:
+                session.send(encode_message(part))
+
+    # --- What clients send
+
+    def _receive(self, session: Session, data: str | bytes) -> None:
+        """Take a Socket.IO packet, or an attachment of one."""
+        try:
+            packet = self._read(session, data)
+            if packet is not None:
+                self._take(session, packet)
+        except _UNREADABLE:
+            self._refuse_packet(session, data)
+
+    def _read(self, session: Session, data: str | bytes) -> Any:
+        """Return a packet once it is complete.
+
+        Raises:
+            ValueError and others of `_UNREADABLE`: it is malformed, or too large.
+        """
+        waiting = self._binary_packet.get(session.sid)
+        if waiting is not None:
+            return self._attach(session, waiting, data)
+        packet = self.packet_class(encoded_packet=data)
+        if packet.packet_type in {socket_packet.BINARY_EVENT, socket_packet.BINARY_ACK}:
+            if packet.attachment_count > MAX_ATTACHMENTS:
+                raise ValueError("too many attachments")
+            if self.manager.sid_from_eio_sid(session.sid, packet.namespace or "/") is None:
+                raise ValueError("binary packet before CONNECT")
+            if packet.attachment_count:
+                self._binary_packet[session.sid] = packet
+                return None
+        return packet
+
+    def _attach(self, session: Session, packet: Any, data: str | bytes) -> Any:
+        if not isinstance(data, bytes):
+            raise TypeError("an attachment is due")
+        if sum(map(len, packet.attachments)) + len(data) > self.eio.max_http_buffer_size:
+            raise ValueError("attachments too large")
+        if not packet.add_attachment(data):
+            return None
+        del self._binary_packet[session.sid]
+        return packet
+
+    def _take(self, session: Session, packet: Any) -> None:
+        kind, namespace, data = packet.packet_type, packet.namespace or "/", packet.data
+        if kind in {socket_packet.EVENT, socket_packet.BINARY_EVENT}:
+            self._take_event(session, namespace, packet.id, data)
+        elif kind in {socket_packet.ACK, socket_packet.BINARY_ACK}:
+            # Not on the lane: a handler that is running may be waiting for it.
+            if packet.id is None or not isinstance(data, list):
+                raise ValueError("malformed ACK")
+            self.eio.run(self._handle_ack(session.sid, namespace, packet.id, data))
+        elif kind == socket_packet.CONNECT:
+            if data is not None and not isinstance(data, dict):
+                raise ValueError("malformed CONNECT")
+            self._in_turn(session, partial(self._handle_connect, session.sid, namespace, data))
+        elif kind == socket_packet.DISCONNECT:
+            leave = partial(self._handle_disconnect, session.sid, namespace, self.reason.CLIENT_DISCONNECT)
+            self._in_turn(session, leave)
+        else:
+            raise ValueError("a client sends no such packet")
+
+    def _take_event(self, session: Session, namespace: str, ack_id: int | None, data: Any) -> None:
+        if not isinstance(data, list) or not data:
+            raise ValueError("malformed EVENT")
+        handler = self.namespace_handlers.get(namespace)
+        if isinstance(handler, EnvelopeNamespace):
+            start = partial(self._begin_operation, handler, session, ack_id, data)
+            session.lane.submit(start, concurrent=handler.is_concurrent(data[0]))
+            return
+        if not isinstance(data[0], str | int) or data[0] in RESERVED_EVENTS:
+            raise ValueError("not the name of an event")
+        self._in_turn(session, partial(self._handle_event, session.sid, namespace, ack_id, data))
+
+    def _in_turn(self, session: Session, handle: Callable[[], Any]) -> None:
+        session.lane.submit(lambda done: self.eio.run(handle(), done))
+
+    def _refuse_packet(self, session: Session, data: str | bytes) -> None:
+        """Answer a packet that could not be read if it can be told whose it was; else close the transport."""
+        self._binary_packet.pop(session.sid, None)
+        head = _PACKET_HEAD.match(data) if isinstance(data, str) else None
+        namespace = (head[1] or "/") if head else "/"
+        sid = self.manager.sid_from_eio_sid(session.sid, namespace)
+        handler = self.namespace_handlers.get(namespace)
+        if head is None or sid is None or not isinstance(handler, EnvelopeNamespace):
+            code = BINARY_CLOSE_CODE if isinstance(data, bytes) else ERROR_ROWS[InvalidPayloadError].close_code
+            session.close(PARSE_ERROR, code)
+            return
+        envelope = handler.refuse(sid, InvalidPayloadError({"packet": ["Not a Socket.IO packet."]}))
+        self._answer(session, namespace, int(head[2]) if head[2] else None, "", envelope)
+
+    # --- Operations and events
+
+    def _begin_operation(
+        self, handler: EnvelopeNamespace, session: Session, ack_id: int | None, data: list[Any], done: Done
+    ) -> None:
+        namespace = handler.namespace
+        sid = self.manager.sid_from_eio_sid(session.sid, namespace)
+        if sid is None:
+            done()
+            return
+
+        def answer(envelope: Envelope) -> None:
+            self._answer(session, namespace, ack_id, data[0], envelope)
+            done()
+
+        handler.begin(sid, data[0], data[1:], answer)
+
+    @staticmethod
+    def _answer(session: Session, namespace: str, ack_id: int | None, op: object, envelope: Envelope) -> None:
+        if ack_id is not None:
+            text = f"43{_prefix(namespace)}{ack_id}{json.dumps([envelope])}"
+        elif envelope["ok"]:
+            return
+        else:
+            error = {"op": str(op)[:MAX_OP_CHARS], **envelope["error"]}
+            text = f"42{_prefix(namespace)}{json.dumps(['error', error])}"
+        session.send(Encoded(text.encode()))
+
+    async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: list[Any]) -> None:  # noqa: A002
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        if not self.manager.is_connected(sid, namespace):
+            return
+        try:
+            result = await self._trigger_event(data[0], namespace, sid, *data[1:])
+        except Exception:
+            self.logger.exception("handler of an event failed")
+            result = {"error": {"code": "internal", "message": "The event could not be handled."}}
+        if id is not None and result is not self.not_handled:
+            values = [] if result is None else list(result) if isinstance(result, tuple) else [result]
+            await self._send_packet(eio_sid, self.packet_class(socket_packet.ACK, values, namespace, id))
+
+    # --- Coming and going
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        self._unjoined.add(self.eio.sockets[eio_sid])
+
+    async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
+        session = self.eio.sockets.get(eio_sid)
+        if session is None or session.closing:
+            return
         if not self._is_known(namespace):
             await self._send_packet(eio_sid, self._unknown_namespace(namespace))
             return
-        await super()._handle_connect(eio_sid, namespace, data)
+        if self.manager.sid_from_eio_sid(eio_sid, namespace) is not None:
+            return  # it is there already
+        try:
+            await super()._handle_connect(eio_sid, namespace, data)
+        except Exception:
+            self.logger.exception("connect handler failed")
+            await self._fail_connect(eio_sid, namespace)
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         if sid is None:
             return
-        socket = self.eio.sockets.get(eio_sid)
-        if socket is None or socket.closed:  # it left while it was let in
+        self._unjoined.discard(session)
+        if session.closed:  # it left while it was let in, and its disconnect has been handled before
             await self._handle_disconnect(eio_sid, namespace, self.reason.TRANSPORT_CLOSE)
         elif isinstance(handler := self.namespace_handlers.get(namespace), EnvelopeNamespace):
             await handler.on_connected(sid)
 
+    async def _fail_connect(self, eio_sid: str, namespace: str) -> None:
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        if sid is not None:
+            await self.manager.disconnect(sid, namespace, ignore_queue=True)
+        error = {"message": "Connection refused by server"}
+        await self._send_packet(eio_sid, self.packet_class(socket_packet.CONNECT_ERROR, error, namespace))
+
+    async def _handle_disconnect(self, eio_sid: str, namespace: str, reason: str | None = None) -> None:
+        await super()._handle_disconnect(eio_sid, namespace, reason)
+        session = self.eio.sockets.get(eio_sid)
+        if session is not None and not session.closing and not self._has_joined(eio_sid):
+            self._unjoined.add(session)
+
+    def _has_joined(self, eio_sid: str) -> bool:
+        return any(self.manager.sid_from_eio_sid(eio_sid, name) for name in self.manager.get_namespaces())
+
+    def _time_out(self, session: Session) -> None:
+        session.close(CONNECT_TIMEOUT)
+
     def _is_known(self, namespace: str) -> bool:
-        return namespace in self.namespace_handlers or namespace in self.handlers or self.namespaces == "*"
+        return (
+            namespace in self.namespace_handlers
+            or namespace in self.handlers
+            or self.namespaces == "*"
+            or (namespace in self.namespaces and not self.namespace_handlers)
+        )
 
     def _unknown_namespace(self, namespace: str) -> Any:
+        if not any(isinstance(handler, EnvelopeNamespace) for handler in self.namespace_handlers.values()):
+            error_data = {"message": "Invalid namespace"}
+            return self.packet_class(socket_packet.CONNECT_ERROR, error_data, namespace)
         error = NotFoundError({"namespaces": sorted(self.namespace_handlers)})
         envelope = failure(error, locale=self.default_locale, request_id=uuid.uuid4().hex)
-        error_data = {"message": envelope["error"]["message"], "data": envelope}
-        return self.packet_class(socket_packet.CONNECT_ERROR, error_data, namespace)
-
-    async def _handle_event_internal(
-        self,
-        server: Any,
-        sid: str,
-        eio_sid: str,
-        data: list[Any],
-        namespace: str,
-        id: int | None,  # noqa: A002
-    ) -> None:
-        handler = self.namespace_handlers.get(namespace)
-        if not isinstance(handler, EnvelopeNamespace):
-            await super()._handle_event_internal(server, sid, eio_sid, data, namespace, id)
-            return
-        envelope = await handler.operation(sid, data[0], data[1:])
-        await self._answer(eio_sid, sid, namespace, id, str(data[0])[:MAX_OP_CHARS], envelope)
-
-    async def _answer(
-        self, eio_sid: str, sid: str, namespace: str, ack_id: int | None, op: str, envelope: Envelope
-    ) -> None:
-        if ack_id is not None:
-            packet = self.packet_class(socket_packet.ACK, [envelope], namespace, ack_id, binary=False)
-            await self._send_packet(eio_sid, packet)
-        elif not envelope["ok"]:
-            self.send_now(sid, namespace, "error", {"op": op, **envelope["error"]})
-
-    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
-        try:
-            await super()._handle_eio_message(eio_sid, data)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
-            await self._refuse_packet(eio_sid, data)
+        refusal = {"message": envelope["error"]["message"], "data": envelope}
+        return self.packet_class(socket_packet.CONNECT_ERROR, refusal, namespace)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
-        socket = self.eio.sockets.get(eio_sid)
-        if socket is not None:
-            # Release a poll that still waits, once what was queued before is in it (stock lets it hang for 45 s).
-            asyncio.get_running_loop().call_soon(socket.queue.put_nowait, None)
+        session = self.eio.sockets.get(eio_sid)
+        if session is not None:
+            self._unjoined.discard(session)
         self._binary_packet.pop(eio_sid, None)
         await super()._handle_eio_disconnect(eio_sid, reason)
-
-    async def _refuse_packet(self, eio_sid: str, data: Any) -> None:
-        """Answer a packet that could not be read if it can be told whose it was; else close the transport."""
         self._binary_packet.pop(eio_sid, None)
-        head = _PACKET_HEAD.match(data) if isinstance(data, str) else None
-        namespace = (head[1] or "/") if head else "/"
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
-        handler = self.namespace_handlers.get(namespace)
-        if head is None or sid is None or not isinstance(handler, EnvelopeNamespace):
-            code = BINARY_CLOSE_CODE if isinstance(data, bytes) else ERROR_ROWS[InvalidPayloadError].close_code
-            await self.close_transport(eio_sid, code)
-            return
-        envelope = handler.refuse(sid, InvalidPayloadError({"packet": ["Not a Socket.IO packet."]}))
-        await self._answer(eio_sid, sid, namespace, int(head[2]) if head[2] else None, "", envelope)
+
+
+def _prefix(namespace: str) -> str:
+    return "" if namespace == "/" else f"{namespace},"
 
 
 def create_server(**kwargs: Any) -> RealtimeServer:
-    """Return a server without namespaces; takes the arguments of `socketio.AsyncServer`.
+    """Return a server without namespaces.
 
-    Origins are not checked here but by the application (`routes/middleware.py`), for all its routes alike.
+    Takes the arguments of `socketio.AsyncServer`, and
+
+    - `connect_timeout`: seconds that a session may live without having joined any namespace (45);
+    - `max_queue_packets`, `max_queue_bytes`: what may wait for one client before it is dropped (1,000; 1 MiB);
+    - `websocket_deflate`: compress large messages for clients that offer it (False);
+    - `keeps_environ`: keep the request of each session for `get_environ` (True; a few KiB each).
     """
     defaults: dict[str, Any] = {
         "async_mode": "aiohttp",
         "json": json,
-        "cors_allowed_origins": [],
         "max_http_buffer_size": MAX_FRAME_BYTES,
         "ping_interval": PING_INTERVAL_S,
         "ping_timeout": PING_TIMEOUT_S,
     }
-    return RealtimeServer(**(defaults | kwargs))
+    given = defaults | kwargs
+    given.setdefault("client_manager", LocalManager())
+    return RealtimeServer(**given)

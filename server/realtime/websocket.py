@@ -1,0 +1,414 @@
+"""WebSockets, from the handshake on: no task, no timer and no queue for a connection that is idle.
+
+aiohttp reads the request and parses frames; once the handshake is answered the connection belongs to a `WebSocket`,
+an asyncio protocol of our own, and aiohttp lets go of its request (ADR 0012). Frames for one connection that are
+written within one turn of the event loop leave in one write.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, cast
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
+
+from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE
+from server.realtime.deadlines import Deadlines
+from server.realtime.frames import PING, PONG, Encoded, close_frame, frame
+
+CLOSE_TIMEOUT_S = 2.0
+MAX_QUEUE_PACKETS = 1_000
+MAX_QUEUE_BYTES = 1 << 20
+SLOW_CONSUMER = "slow consumer"
+
+_ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_KEY_BYTES = 16
+_MAX_WINDOW_BITS = 15
+_READ_AT_ONCE_BYTES = 16 * 1024
+"""So much is parsed before a listener that asked for a pause gets it."""
+
+_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
+
+
+class Listener(Protocol):
+    """Whoever uses a WebSocket."""
+
+    def on_text(self, text: str) -> None:
+        """A text message came."""
+
+    def on_binary(self, data: bytes) -> None:
+        """A binary message came."""
+
+    def on_pong(self) -> None:
+        """A ping was answered."""
+
+    def on_end(self, code: int, reason: str) -> None:
+        """It ended, though not by `close`: nothing more comes, and nothing more can be sent. Called once at most.
+
+        The code is the peer's, or ours: 1006 for a connection that was lost, 1002, 1007 or 1009 for frames that must
+        not be, 4413 with `SLOW_CONSUMER` for a client that does not read.
+        """
+
+
+class WebSockets:
+    """All WebSockets of a server, and what they share."""
+
+    def __init__(
+        self,
+        *,
+        max_message_bytes: int,
+        max_queue_packets: int = MAX_QUEUE_PACKETS,
+        max_queue_bytes: int = MAX_QUEUE_BYTES,
+        deflate: bool = False,
+    ) -> None:
+        self.max_message_bytes = max_message_bytes
+        self.max_queue_packets = max_queue_packets
+        self.max_queue_bytes = max_queue_bytes
+        self.deflate = deflate
+        self.open: set[WebSocket] = set()
+        self.closing: Deadlines[WebSocket] = Deadlines(CLOSE_TIMEOUT_S, WebSocket.abort)
+        self._dirty: list[WebSocket] = []
+
+    def accept(
+        self, request: web.Request, listen: Callable[["WebSocket"], Listener], protocols: Iterable[str] = ()
+    ) -> web.StreamResponse:
+        """Answer the handshake and take the connection over; what the handler of the request then returns.
+
+        Raises:
+            HTTPBadRequest: it is no WebSocket handshake (RFC 6455 4.2.1).
+            ConnectionResetError: the client is gone already.
+        """
+        headers, deflates = self._handshake(request, protocols)
+        http = cast("Any", request.protocol)  # aiohttp's own attributes: see test_stock.py
+        transport, unread = http.transport, http._message_tail  # noqa: SLF001
+        if transport is None:
+            raise ConnectionResetError
+        websocket = WebSocket(self, transport, deflates=deflates)
+        self.open.add(websocket)
+        transport.write(headers)
+        transport.set_protocol(websocket)
+        http.transport = None
+        http.connection_lost(None)  # aiohttp forgets the connection, and leaves the transport alone
+        websocket.listener = listen(websocket)
+        websocket.start_reading()
+        if unread:
+            websocket.data_received(unread)
+        return _TakenOver(request)
+
+    def make_dirty(self, websocket: "WebSocket") -> None:
+        """Flush a WebSocket once this turn of the event loop is over."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty.append(websocket)
+
+    async def closed(self, timeout_s: float = CLOSE_TIMEOUT_S + 0.5) -> None:
+        """Wait until all are closed; those that are not by then are aborted."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        while self.open and loop.time() < until:  # noqa: ASYNC110 - at shutdown only; an event for each would cost memory
+            await asyncio.sleep(0.01)
+        for websocket in tuple(self.open):
+            websocket.abort()
+        self.closing.close()
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for websocket in dirty:
+            websocket.flush()
+
+    def _handshake(self, request: web.Request, protocols: Iterable[str]) -> tuple[bytes, bool]:
+        headers = request.headers
+        lines = [
+            "HTTP/1.1 101 Switching Protocols",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Accept: {_accept_value(request)}",
+        ]
+        offered = [name.strip() for name in headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        if (chosen := next((name for name in offered if name in protocols), None)) is not None:
+            lines.append(f"Sec-WebSocket-Protocol: {chosen}")
+        deflates = self.deflate and accepts_deflate(headers.getall("Sec-WebSocket-Extensions", ()))
+        if deflates:
+            lines.append(
+                "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+            )
+        return ("\r\n".join(lines) + "\r\n\r\n").encode(), deflates
+
+
+class WebSocket(WebSocketDataQueue):
+    """One WebSocket: an asyncio protocol, and what aiohttp's reader puts its messages into, in one object."""
+
+    __slots__ = (
+        "_backlog",
+        "_ended",
+        "_out",
+        "_paused",
+        "_reader",
+        "_reading",
+        "_shared",
+        "_unread",
+        "closing",
+        "deflates",
+        "listener",
+        "transport",
+    )
+
+    def __init__(self, shared: WebSockets, transport: asyncio.Transport, *, deflates: bool) -> None:
+        # The queue that this class extends is not initialised: nothing is ever queued in it.
+        self._shared = shared
+        self._reader: WebSocketReader | None = WebSocketReader(
+            self, shared.max_message_bytes, deflates, decode_text=True
+        )
+        self._out: list[bytes] = []
+        self._paused = False
+        self._backlog = 0
+        self._ended = False
+        self._reading = True
+        self._unread = b""
+        self.transport: asyncio.Transport | None = transport
+        self.deflates = deflates
+        self.closing = False
+        self.listener: Listener
+
+    # --- What the owner does
+
+    def write(self, message: Encoded) -> None:
+        """Send a message; never waits. Nothing happens once it is closing."""
+        if self.closing:
+            return
+        out = self._out
+        if not out:
+            self._shared.make_dirty(self)
+        out.append(message.compressed_frame if self.deflates else message.frame)
+
+    def ping(self) -> None:
+        """Send a ping frame."""
+        self._write_now(frame(PING, b""))
+
+    def close(self, code: int = WSCloseCode.OK, reason: str = "") -> None:
+        """Send what was written, and close; never waits. The listener is not told of the end any more."""
+        if self.closing:
+            return
+        self.flush()
+        self._ended = True
+        self._begin_closing(code, reason)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._ended = self.closing = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def start_reading(self) -> None:
+        """Read, unless the listener asked for a pause already."""
+        if self._reading and self.transport is not None:
+            self.transport.resume_reading()
+
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`; up to 16 KiB that are read already may still come."""
+        self._reading = False
+        if self.transport is not None and not self.closing:
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self._reading = True
+        if self._unread:
+            unread, self._unread = self._unread, b""
+            self.data_received(unread)
+        if self._reading and self.transport is not None and not self.closing:
+            self.transport.resume_reading()
+
+    def flush(self) -> None:
+        """Hand what was written to the transport; a client that does not read is dropped."""
+        out = self._out
+        if not out:
+            return
+        count, data = len(out), out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        transport = self.transport
+        if transport is None or self.closing:
+            return
+        if self._paused:
+            self._backlog += count
+            shared = self._shared
+            too_much = transport.get_write_buffer_size() + len(data) > shared.max_queue_bytes
+            if too_much or self._backlog > shared.max_queue_packets:
+                self._end(SLOW_CONSUMER_CLOSE_CODE, SLOW_CONSUMER)
+                return
+        transport.write(data)
+
+    # --- asyncio's protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Not called: the connection was made before it was ours."""
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; the listener is called from within."""
+        if self._unread:
+            data, self._unread = self._unread + data, b""
+        for start in range(0, len(data), _READ_AT_ONCE_BYTES):
+            if not self._reading:
+                self._unread = data[start:]
+                return
+            if self._reader is None:
+                return
+            self._reader.feed_data(data[start : start + _READ_AT_ONCE_BYTES])
+
+    def eof_received(self) -> bool:
+        """Close too when the client does."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """It caught up."""
+        self._paused = False
+        self._backlog = 0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        del exc
+        self.transport = None
+        self._reader = None
+        self._out.clear()
+        self._unread = b""
+        self._shared.open.discard(self)
+        self._shared.closing.discard(self)
+        self.closing = True
+        self._tell_end(WSCloseCode.ABNORMAL_CLOSURE, "connection lost")
+
+    # --- aiohttp's reader
+
+    def feed_data(self, data: Any, size: int) -> None:
+        """Take a message from the reader."""
+        del size
+        if self.closing and data.type is not WSMsgType.CLOSE:
+            return
+        kind = data.type
+        if kind is _TEXT:
+            self.listener.on_text(data.data)
+        elif kind is _BINARY:
+            self.listener.on_binary(data.data)
+        elif kind is WSMsgType.PING:
+            self._write_now(frame(PONG, data.data))
+        elif kind is WSMsgType.PONG:
+            self.listener.on_pong()
+        else:
+            self._receive_close(data)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        """Close a connection on which came what must not (RFC 6455 7.1.7)."""
+        del exc_cause
+        code = getattr(exc, "code", None)
+        self._end(code or WSCloseCode.INTERNAL_ERROR, str(exc) if code else "internal error")
+
+    def _receive_close(self, message: WSMessage) -> None:
+        if self.closing:  # the answer to our own
+            if self.transport is not None:
+                self.transport.close()
+            return
+        self.flush()
+        self._end(message.data or WSCloseCode.OK, message.extra or "")
+        if self.transport is not None:
+            self.transport.close()  # once the answer is sent
+
+    # --- Ending
+
+    def _end(self, code: int, reason: str) -> None:
+        if not self.closing:
+            self._out.clear()
+            self._begin_closing(code, reason)
+        self._tell_end(code, reason)
+
+    def _begin_closing(self, code: int, reason: str) -> None:
+        self.closing = True
+        if self.transport is not None:
+            self._shared.closing.add(self)
+            self.transport.write(close_frame(code, reason))
+            # The client's own Close frame is still to come, and reading may be paused.
+            self._reading, self._unread = True, b""
+            self.transport.resume_reading()
+
+    def _tell_end(self, code: int, reason: str) -> None:
+        if not self._ended:
+            self._ended = True
+            self.listener.on_end(code, reason)
+
+    def _write_now(self, data: bytes) -> None:
+        if not self.closing:
+            if not self._out:
+                self._shared.make_dirty(self)
+            self._out.append(data)
+
+
+class _TakenOver(web.StreamResponse):
+    """What a handler returns for a connection that is a WebSocket by now: nothing is left to do."""
+
+    def __init__(self, request: web.Request) -> None:
+        super().__init__(status=101)
+        self._req = request
+
+    @property
+    def prepared(self) -> bool:
+        """The handshake is answered already."""
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write nothing."""
+        del request
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write nothing."""
+        del data
+
+
+def accepts_deflate(offers: Iterable[str]) -> bool:
+    """Tell whether one of a client's extension offers can be answered with frames that all clients share.
+
+    They are compressed with a full window and without what came before, so a client that asks for a smaller window is
+    served uncompressed (RFC 7692 7.1).
+    """
+    return any(_is_shareable(offer) for line in offers for offer in line.split(","))
+
+
+def _is_shareable(offer: str) -> bool:
+    name, *parameters = (part.strip() for part in offer.split(";"))
+    if name != "permessage-deflate":
+        return False
+    for parameter in parameters:
+        key, _, value = (part.strip() for part in parameter.partition("="))
+        if key == "server_max_window_bits" and value.strip('"') != str(_MAX_WINDOW_BITS):
+            return False
+        if key not in {
+            "server_no_context_takeover",
+            "client_no_context_takeover",
+            "server_max_window_bits",
+            "client_max_window_bits",
+        }:
+            return False
+    return True
+
+
+def _accept_value(request: web.Request) -> str:
+    headers = request.headers
+    if (
+        headers.get("Upgrade", "").strip().lower() != "websocket"
+        or "upgrade" not in headers.get("Connection", "").lower()
+    ):
+        raise web.HTTPBadRequest(text="Not a WebSocket handshake.")
+    if headers.get("Sec-WebSocket-Version") != "13":
+        raise web.HTTPBadRequest(text="WebSocket version 13 only.", headers={"Sec-WebSocket-Version": "13"})
+    key = headers.get("Sec-WebSocket-Key", "")
+    try:
+        is_valid = len(base64.b64decode(key, validate=True)) == _KEY_BYTES
+    except (binascii.Error, ValueError):
+        is_valid = False
+    if not is_valid:
+        raise web.HTTPBadRequest(text="Sec-WebSocket-Key is not 16 bytes in base64.")
+    return base64.b64encode(hashlib.sha1(key.encode() + _ACCEPT_GUID, usedforsecurity=False).digest()).decode()
