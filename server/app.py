@@ -64,7 +64,7 @@ def create_app(settings: Settings, container: Container | None = None) -> web.Ap
 
 def _add_namespaces(parts: Container) -> None:
     for kind in (MessagingNamespace, ThreadsNamespace, NotificationsNamespace, PresenceNamespace):
-        namespace = kind(parts.dispatcher, parts.services.connections, parts.tasks, parts.settings.default_locale)
+        namespace = kind(parts.dispatcher, parts.services.connections, parts.settings.default_locale)
         parts.sio.register_namespace(namespace)
 
 

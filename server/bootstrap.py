@@ -142,13 +142,20 @@ def build(
         sio=sio,
         publisher=publisher,
         services=services,
-        dispatcher=Dispatcher(handlers(services), services.connections.check_token, registry),
+        dispatcher=Dispatcher(
+            handlers(services), settling_handlers(services), services.connections.check_token, tasks, registry
+        ),
         registry=registry,
     )
 
 
+def settling_handlers(services: Services) -> Mapping[str, Callable[..., None]]:
+    """Return the service methods that take no task: they begin at once, and settle later."""
+    return {"send_message": services.messages.send, "post_message": services.messages.post}
+
+
 def handlers(services: Services) -> Mapping[str, Callable[..., Awaitable[Any]]]:
-    """Return the service method of every operation."""
+    """Return the service method of every other operation."""
     return {
         "ping": services.sync.ping,
         "refresh_token": services.connections.refresh_token,
@@ -163,8 +170,6 @@ def handlers(services: Services) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         "leave_conversation": services.threads.leave_conversation,
         "join": services.threads.join,
         "leave": services.threads.leave,
-        "send_message": services.messages.send,
-        "post_message": services.messages.post,
         "mark_as_read": services.receipts.mark_read,
         "mark_messages_read": services.receipts.mark_messages_read,
         "mark_delivered": services.receipts.mark_delivered,

@@ -1,17 +1,18 @@
 """The one way of an operation, whatever brought it: validate, call the service, answer with the envelope."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
-from marshmallow import Schema, ValidationError
+from marshmallow import ValidationError
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from server.contract.envelope import Envelope, failure, success
 from server.contract.operations import OPERATIONS, Operation
-from server.contract.requests import RequestSchema
+from server.contract.quick import dumper, loader
 from server.domain.errors import (
     ForbiddenError,
     InvalidPayloadError,
@@ -25,7 +26,9 @@ from server.services.ports import Connection
 from server.services.tasks import Tasks
 
 Answer = Callable[[Envelope], None]
+Settle = Callable[[Any], None]
 Handler = Callable[[Actor, Any], Awaitable[Any]]
+SettlingHandler = Callable[[Actor, Any, Settle], None]
 CheckActor = Callable[[Actor], None]
 
 HTTP = "http"
@@ -35,19 +38,35 @@ log = structlog.get_logger()
 
 
 class Dispatcher:
-    """Runs operations for the three transports."""
+    """Runs operations for the three transports.
 
-    def __init__(self, handlers: Mapping[str, Handler], check_actor: CheckActor, registry: CollectorRegistry) -> None:
+    Most handlers are coroutines. `settling_handlers` take a callback instead, and return at once: what happens most,
+    the sending of messages, then takes neither a task nor a future.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        settling_handlers: Mapping[str, SettlingHandler],
+        check_actor: CheckActor,
+        tasks: Tasks,
+        registry: CollectorRegistry,
+    ) -> None:
         self._handlers = handlers
+        self._settling_handlers = settling_handlers
         self._check_actor = check_actor
-        self._requests: Mapping[str, RequestSchema] = {name: row.request() for name, row in OPERATIONS.items()}
-        self._responses: Mapping[str, Schema] = {name: row.response() for name, row in OPERATIONS.items()}
-        self._answers = Counter(
+        self._tasks = tasks
+        self._fields = {name: frozenset(row.request().fields) for name, row in OPERATIONS.items()}
+        self._loaders = {name: loader(row.request()) for name, row in OPERATIONS.items()}
+        self._dumpers = {name: dumper(row.response()) for name, row in OPERATIONS.items()}
+        answers = Counter(
             "verihome_operations", "Operations answered, by name and code.", ("op", "code"), registry=registry
         )
-        self._latency = Histogram(
+        latency = Histogram(
             "verihome_ack_seconds", "Time from an operation's arrival to its answer.", ("op",), registry=registry
         )
+        self._count_of = _Children(answers)
+        self._latency_of = _Children(latency)
 
     async def dispatch(
         self, actor: Actor, name: object, payload: object, place: str, defaults: Mapping[str, Any] | None = None
@@ -56,16 +75,45 @@ class Dispatcher:
 
         `defaults` are fields that the place implies, such as the thread of a thread's own route.
         """
+        answered: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
+
+        def answer(envelope: Envelope) -> None:
+            if not answered.done():  # who asked may have gone
+                answered.set_result(envelope)
+
+        self.begin(actor, name, payload, place, defaults, answer)
+        return await answered
+
+    def begin(
+        self,
+        actor: Actor,
+        name: object,
+        payload: object,
+        place: str,
+        defaults: Mapping[str, Any] | None,
+        answer: Answer,
+    ) -> None:
+        """Begin an operation; `answer` is called once, at once or later. Never raises, never waits."""
         began = time.perf_counter()
         operation = OPERATIONS.get(name) if isinstance(name, str) else None
         label = operation.name if operation else "unknown"
+
+        def settle(outcome: Any) -> None:
+            envelope = self._envelope(label, actor.locale, outcome)
+            self._count_of[label, "ok" if envelope["ok"] else envelope["error"]["code"]].inc()
+            self._latency_of[(label,)].observe(time.perf_counter() - began)
+            answer(envelope)
+
         try:
-            envelope = success(await self._run(actor, operation, payload, place, defaults))
+            command = self._command(actor, operation, payload, place, defaults)
+            settling = self._settling_handlers.get(label)
+            if settling is not None:
+                settling(actor, command, settle)
+                return
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
-            envelope = self.refuse(error, actor.locale, label)
-        self._answers.labels(label, "ok" if envelope["ok"] else envelope["error"]["code"]).inc()
-        self._latency.labels(label).observe(time.perf_counter() - began)
-        return envelope
+            settle(error)
+            return
+        self._tasks.start(_await(self._handlers[label], actor, command, settle), "operation")
 
     def refuse(self, error: BaseException, locale: Locale, op: str) -> Envelope:
         """Describe an error; one that nobody foresaw is logged with the id that the caller is shown."""
@@ -74,7 +122,15 @@ class Dispatcher:
             log.error("operation failed", op=op, request_id=request_id, exc_info=error)
         return failure(error, locale=locale, request_id=request_id)
 
-    async def _run(
+    def _envelope(self, label: str, locale: Locale, outcome: Any) -> Envelope:
+        if not isinstance(outcome, BaseException):
+            try:
+                return success(self._dumpers[label](outcome))
+            except Exception as error:  # noqa: BLE001 - the caller gets an answer
+                outcome = error
+        return self.refuse(outcome, locale, label)
+
+    def _command(
         self,
         actor: Actor,
         operation: Operation | None,
@@ -87,37 +143,28 @@ class Dispatcher:
         if operation.actor != actor.kind:
             raise ForbiddenError
         self._check_actor(actor)
-        command = self._load(operation, payload, defaults)
-        return self._responses[operation.name].dump(await self._handlers[operation.name](actor, command))
+        return self._load(operation, payload, defaults)
 
     def _load(self, operation: Operation, payload: object, defaults: Mapping[str, Any] | None) -> Any:
         if payload is None:
             payload = {}
-        schema = self._requests[operation.name]
         if defaults and isinstance(payload, dict):
-            implied = {key: value for key, value in defaults.items() if key in schema.fields}
+            implied = {key: value for key, value in defaults.items() if key in self._fields[operation.name]}
             payload = {**implied, **payload}
         try:
             # What is no mapping is refused by marshmallow itself.
-            return schema.load(payload)  # type: ignore[arg-type]
+            return self._loaders[operation.name](payload)
         except ValidationError as error:
             details = error.normalized_messages()  # type: ignore[no-untyped-call]
             raise InvalidPayloadError(details) from None
 
 
-def _offered(operation: Operation, place: str) -> bool:
-    return operation.http is not None if place == HTTP else place in operation.namespaces
-
-
 class ConnectionDispatcher:
     """Dispatches the operations of connections; the same for Socket.IO and the plain WebSocket routes."""
 
-    def __init__(
-        self, dispatcher: Dispatcher, connections: ConnectionService, tasks: Tasks, default_locale: Locale
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, connections: ConnectionService, default_locale: Locale) -> None:
         self._dispatcher = dispatcher
         self._connections = connections
-        self._tasks = tasks
         self._default_locale = default_locale
 
     def begin(self, connection: Connection | None, name: object, payload: object, answer: Answer) -> None:
@@ -127,10 +174,7 @@ class ConnectionDispatcher:
         if connection is None or actor is None:
             answer(self.refuse(connection, UnauthenticatedError()))
             return
-        self._tasks.start(self._run(actor, connection, name, payload, answer), "operation")
-
-    async def _run(self, actor: Actor, connection: Connection, name: object, payload: object, answer: Answer) -> None:
-        answer(await self._dispatcher.dispatch(actor, name, payload, connection.namespace, connection.defaults))
+        self._dispatcher.begin(actor, name, payload, connection.namespace, connection.defaults, answer)
 
     def refuse(self, connection: Connection | None, error: Exception) -> Envelope:
         """Describe an error in the language of a connection (the server's, if it is not let in or gone)."""
@@ -142,3 +186,27 @@ def is_concurrent(name: object) -> bool:
     """Tell whether an operation may overlap others of its connection."""
     row = OPERATIONS.get(name) if isinstance(name, str) else None
     return row is not None and row.concurrent
+
+
+class _Children(dict[tuple[str, ...], Any]):
+    """The children of a metric by their labels: finding them anew costs more than counting."""
+
+    def __init__(self, metric: Counter | Histogram) -> None:
+        super().__init__()
+        self._metric = metric
+
+    def __missing__(self, labels: tuple[str, ...]) -> Any:
+        child = self[labels] = self._metric.labels(*labels)
+        return child
+
+
+async def _await(handler: Handler, actor: Actor, command: Any, settle: Settle) -> None:
+    try:
+        outcome = await handler(actor, command)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+        outcome = error
+    settle(outcome)
+
+
+def _offered(operation: Operation, place: str) -> bool:
+    return operation.http is not None if place == HTTP else place in operation.namespaces

@@ -11,6 +11,7 @@ from marshmallow import Schema, fields
 
 from server.contract.fields import Flag, Id, Int, Scalar, Text, Timestamp, UserId
 from server.contract.operations import MESSAGING, NAMESPACES, NOTIFICATIONS, PRESENCE, THREADS
+from server.contract.quick import dumper
 from server.contract.schemas import (
     MessageSchema,
     NotificationSchema,
@@ -201,7 +202,8 @@ _NAMES: Mapping[type[Event], str] = {
     events.SettingsUpdated: "settings_updated",
 }
 
-_SCHEMAS: Mapping[str, Schema] = {row.name: row.schema() for row in _ROWS}
+_NOTIFICATION = dumper(NotificationSchema())
+_DUMPERS = {row.name: dumper(row.schema()) for row in _ROWS}
 
 
 def render(event: Event) -> tuple[str, dict[str, Any]]:
@@ -210,17 +212,16 @@ def render(event: Event) -> tuple[str, dict[str, Any]]:
     if special is not None:
         return special(event)
     name = _NAMES[type(event)]
-    return name, dict(_SCHEMAS[name].dump(event))
+    return name, _DUMPERS[name](event)
 
 
 def _render_presence(event: Any) -> tuple[str, dict[str, Any]]:
-    return "user_status_update", dict(_SCHEMAS["user_status_update"].dump(event.presence))
+    return "user_status_update", _DUMPERS["user_status_update"](event.presence)
 
 
 def _render_notification(event: Any) -> tuple[str, dict[str, Any]]:
     name = "urgent_notification" if event.notification.priority == "urgent" else "general_notification"
-    payload = dict(_SCHEMAS[name].dump(event.notification))
-    return name, payload | {"unread_count": event.unread_count}
+    return name, _NOTIFICATION(event.notification) | {"unread_count": event.unread_count}
 
 
 def _render_failure(event: Any) -> tuple[str, dict[str, Any]]:

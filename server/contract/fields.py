@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -308,4 +309,11 @@ def _is_push_service(url: SplitResult) -> bool:
 
 def rfc3339(ms: int) -> str:
     """Write milliseconds since the epoch as `2025-01-01T12:00:00.000Z`."""
-    return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:-6] + "Z"
+    seconds, rest = divmod(ms, 1000)
+    return f"{_whole_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _whole_second(seconds: int) -> str:
+    """Most times that are told are of the last few seconds."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:-6]

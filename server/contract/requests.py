@@ -3,6 +3,7 @@
 Unknown fields are errors (marshmallow's default, kept on purpose: a misspelt option must not be ignored).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -30,6 +31,7 @@ from server.domain.commands import UNSET
 from server.domain.models import PushKeys, Subject
 
 MAX_NAME_CHARS = 200
+_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MAX_DEVICE_NAME_CHARS = 100
 MAX_HEADS = 100
 MAX_SYNC_THREADS = 500
@@ -57,6 +59,8 @@ class ClientMessageId(fields.UUID):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, str):
             raise self.make_error("invalid_uuid")
+        if _CANONICAL_UUID.fullmatch(value):
+            return value
         return str(super()._deserialize(value, attr, data, **kwargs))
 
 

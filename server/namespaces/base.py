@@ -17,7 +17,6 @@ from server.realtime.connections import SocketConnection
 from server.realtime.sio import EnvelopeNamespace
 from server.services.actor import Locale, find_locale
 from server.services.connections import ConnectionService
-from server.services.tasks import Tasks
 
 
 class Namespace(EnvelopeNamespace):
@@ -25,12 +24,10 @@ class Namespace(EnvelopeNamespace):
 
     name: ClassVar[str]
 
-    def __init__(
-        self, dispatcher: Dispatcher, connections: ConnectionService, tasks: Tasks, default_locale: Locale
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, connections: ConnectionService, default_locale: Locale) -> None:
         super().__init__(self.name)
         self._dispatcher = dispatcher
-        self._operations = ConnectionDispatcher(dispatcher, connections, tasks, default_locale)
+        self._operations = ConnectionDispatcher(dispatcher, connections, default_locale)
         self._service = connections
         self._default_locale = default_locale
         self._connections: dict[str, SocketConnection] = {}

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
+import orjson
 import socketio
 from aiohttp import web
 from socketio import packet as socket_packet
@@ -49,6 +50,9 @@ RESERVED_EVENTS = frozenset(
 
 _PACKET_HEAD = re.compile(r"2(?:(/[^,]*),)?(\d{1,15})?")
 """An EVENT packet up to its JSON: namespace and ack id (Socket.IO protocol v5)."""
+
+_EVENT_HEAD = re.compile(r"2(?:(/[^,?]*),)?(\d{1,15})?(?=\[)")
+"""The same of a packet that is well-formed up to there."""
 
 _UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 """What reading a malformed packet may raise."""
@@ -84,6 +88,7 @@ class RealtimeServer(socketio.AsyncServer):
     def __init__(self, *args: Any, connect_timeout: float = CONNECT_TIMEOUT_S, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.eio.receive = self._receive
+        self._reads_text = self.packet_class is socket_packet.Packet
         self._unjoined: Deadlines[Session] = Deadlines(connect_timeout, self._time_out)
 
     def _engineio_server_class(self) -> type[EngineServer]:
@@ -151,6 +156,11 @@ class RealtimeServer(socketio.AsyncServer):
     def _receive(self, session: Session, data: str | bytes) -> None:
         """Take a Socket.IO packet, or an attachment of one."""
         try:
+            head = _EVENT_HEAD.match(data) if self._reads_text and isinstance(data, str) else None
+            if head is not None and session.sid not in self._binary_packet:  # nearly all of what comes
+                ack_id = int(head[2]) if head[2] else None
+                self._take_event(session, head[1] or "/", ack_id, json.loads(data[head.end() :]))
+                return
             packet = self._read(session, data)
             if packet is not None:
                 self._take(session, packet)
@@ -255,13 +265,13 @@ class RealtimeServer(socketio.AsyncServer):
     @staticmethod
     def _answer(session: Session, namespace: str, ack_id: int | None, op: object, envelope: Envelope) -> None:
         if ack_id is not None:
-            text = f"43{_prefix(namespace)}{ack_id}{json.dumps([envelope])}"
+            session.send(Encoded(b"43%b%d[%b]" % (_prefix(namespace).encode(), ack_id, orjson.dumps(envelope))))
         elif envelope["ok"]:
             return
         else:
             error = {"op": str(op)[:MAX_OP_CHARS], **envelope["error"]}
             text = f"42{_prefix(namespace)}{json.dumps(['error', error])}"
-        session.send(Encoded(text.encode()))
+            session.send(Encoded(text.encode()))
 
     async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: list[Any]) -> None:  # noqa: A002
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)

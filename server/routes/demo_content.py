@@ -88,7 +88,7 @@ class DemoContent:
         for scene, lines in _SCENES:
             thread = await self._threads.open(_SERVICE, scene)
             for sender, content in lines:
-                await self._messages.send(_person(sender), SendMessage(thread.id, content))
+                await self._messages.send_and_wait(_person(sender), SendMessage(thread.id, content))
                 for reader in scene.participant_ids if scene is not _UNREAD or sender == MARIA else ():
                     await self._receipts.mark_read(_person(reader), MarkRead(thread.id))
         for notification in _NOTIFICATIONS:

@@ -49,7 +49,7 @@ class PlainRoutes:
         default_locale: Locale,
     ) -> None:
         self.dispatcher = dispatcher
-        self.operations = ConnectionDispatcher(dispatcher, connections, tasks, default_locale)
+        self.operations = ConnectionDispatcher(dispatcher, connections, default_locale)
         self.service = connections
         self.hub = hub
         self.tasks = tasks

@@ -1,5 +1,9 @@
 """Messages: writing and reading them."""
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
 from server.domain.commands import GetHistory, PostMessage, SendMessage
 from server.domain.errors import InvalidPayloadError
 from server.domain.events import MessageSent
@@ -8,9 +12,11 @@ from server.domain.models import Message
 from server.domain.results import HistoryPage
 from server.services.actor import Actor
 from server.services.ports import Clock, Publisher
-from server.storage.append import NewMessage
+from server.storage.append import Appended, NewMessage
 from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
+
+Settle = Callable[[Message | Exception], None]
 
 
 class MessageService:
@@ -23,31 +29,50 @@ class MessageService:
         self._max_chars = max_chars
         self.sent = 0
 
-    async def send(self, actor: Actor, command: SendMessage) -> Message:
-        """Write into a thread as the actor.
+    def send(self, actor: Actor, command: SendMessage, settle: Settle) -> None:
+        """Write into a thread as the actor; `settle` is called with the stored message, or with what refused it.
 
-        Nothing is awaited before the message is in the writer's queue: one connection's messages keep their order.
+        The message is in the writer's queue when this returns: one connection's messages keep their order.
 
         Raises:
-            NotFoundError: the actor is in no such thread.
             InvalidPayloadError: the content is too long.
-            UnavailableError: the database is away or the queue full.
+            UnavailableError: the queue is full. In both cases `settle` is not called.
+
+        Settles with:
+            NotFoundError: the actor is in no such thread.
+            UnavailableError: the database is away.
         """
-        return await self._store(command.thread_id, actor.user_id, command.content, command.client_message_id)
+        self._store(command.thread_id, actor.user_id, command.content, command.client_message_id, settle)
 
-    async def post(self, _actor: Actor, command: PostMessage) -> Message:
-        """Write into a thread for a participant, or as the system. Raises what `send` raises."""
-        return await self._store(command.thread_id, command.sender_id, command.content, command.client_message_id)
+    async def send_and_wait(self, actor: Actor, command: SendMessage) -> Message:
+        """Write as `send` does, and wait for it. Raises what it raises and settles with."""
+        outcome: asyncio.Future[Message | Exception] = asyncio.get_running_loop().create_future()
+        self.send(actor, command, outcome.set_result)
+        message = await outcome
+        if isinstance(message, Exception):
+            raise message
+        return message
 
-    async def _store(self, thread_id: str, sender_id: str | None, content: str, client_id: str | None) -> Message:
+    def post(self, _actor: Actor, command: PostMessage, settle: Settle) -> None:
+        """Write into a thread for a participant, or as the system. Raises and settles as `send` does."""
+        self._store(command.thread_id, command.sender_id, command.content, command.client_message_id, settle)
+
+    def _store(
+        self, thread_id: str, sender_id: str | None, content: str, client_id: str | None, settle: Settle
+    ) -> None:
         if len(content) > self._max_chars:
             raise InvalidPayloadError({"content": [f"Longer than {self._max_chars} characters."]})
         new = NewMessage(new_id(), thread_id, sender_id, content, client_id, self._now())
-        stored = await self._database.append(new)
-        if stored.created:
+        self._database.append_then(new, partial(self._stored, settle))
+
+    def _stored(self, settle: Settle, outcome: Appended | Exception) -> None:
+        if isinstance(outcome, Exception):
+            settle(outcome)
+            return
+        if outcome.created:
             self.sent += 1
-            self._publisher.publish(MessageSent(stored.message, stored.audience))
-        return stored.message
+            self._publisher.publish(MessageSent(outcome.message, outcome.audience))
+        settle(outcome.message)
 
     async def history(self, actor: Actor, command: GetHistory) -> HistoryPage:
         """Return a stretch of a thread's messages.

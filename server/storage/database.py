@@ -46,6 +46,14 @@ class Database(ABC):
         """
         return await self.writer.submit(message)  # type: ignore[no-any-return]
 
+    def append_then(self, message: NewMessage, settle: Callable[[Appended | Exception], None]) -> None:
+        """Store a message as `append` does; `settle` is called with the outcome, without a task or future for it.
+
+        Raises:
+            UnavailableError: the queue is full; `settle` is not called.
+        """
+        self.writer.put(message, settle)
+
     async def write(self, job: Callable[[UnitOfWork], T]) -> T:
         """Run a job in a transaction, in turn with all other writes of this process.
 

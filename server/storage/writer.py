@@ -7,8 +7,11 @@ events of a thread in `rev` order without sorting them. A full queue is refused 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
+
+import structlog
 
 from server.domain.errors import UnavailableError
 from server.storage.append import NewMessage
@@ -19,7 +22,10 @@ MAX_BATCH = 500
 
 Job = Callable[[UnitOfWork], Any]
 Work = NewMessage | Job
+Settle = Callable[[Any], None]
 Commit = Callable[[Sequence[Work]], Awaitable[Sequence[Any]]]
+
+log = structlog.get_logger()
 
 
 class Writer:
@@ -29,7 +35,7 @@ class Writer:
         self._commit = commit
         self._max_queued = max_queued
         self._max_batch = max_batch
-        self._queue: deque[tuple[Work, asyncio.Future[Any]]] = deque()
+        self._queue: deque[tuple[Work, Settle]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
         self.batches = 0
@@ -46,13 +52,21 @@ class Writer:
         Raises:
             UnavailableError: the queue is full, or closed.
         """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.put(work, partial(_resolve, future))
+        return future
+
+    def put(self, work: Work, settle: Settle) -> None:
+        """Queue a write; `settle` is called once it is committed, with its result, or with why it was not.
+
+        Raises:
+            UnavailableError: the queue is full, or closed; `settle` is not called then.
+        """
         if self._closed or len(self._queue) >= self._max_queued:
             raise UnavailableError
-        future = asyncio.get_running_loop().create_future()
-        self._queue.append((work, future))
+        self._queue.append((work, settle))
         if self._task is None:
             self._task = asyncio.create_task(self._drain(), name="writer")
-        return future
 
     async def close(self) -> None:
         """Refuse new writes and commit those that wait."""
@@ -71,8 +85,8 @@ class Writer:
                     outcomes = await self._commit([work for work, _ in batch])
                 except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
                     outcomes = [error] * size
-                for (_, future), outcome in zip(batch, outcomes, strict=True):
-                    _resolve(future, outcome)
+                for (_, settle), outcome in zip(batch, outcomes, strict=True):
+                    _settle(settle, outcome)
         finally:
             self._task = None
 
@@ -84,6 +98,13 @@ def segments(works: Sequence[Work]) -> Iterator[list[Work]]:
             yield list(run)
         else:
             yield from ([work] for work in run)
+
+
+def _settle(settle: Settle, outcome: Any) -> None:
+    try:
+        settle(outcome)
+    except Exception:  # the write stands, and those behind it are told
+        log.exception("outcome of a write not told")
 
 
 def _resolve(future: asyncio.Future[Any], outcome: Any) -> None:
