@@ -92,9 +92,7 @@ class UserId(Text):
         return super()._deserialize(value, attr, data, **kwargs)
 
     def _serialize(self, value: str | None, attr: str | None, obj: Any, **_: Any) -> int | str | None:
-        if value is None:
-            return None
-        return int(value) if is_numeric_user_id(value) else value
+        return None if value is None else _user_id_on_the_wire(value)
 
 
 class Int(fields.Field[int]):
@@ -311,6 +309,11 @@ def rfc3339(ms: int) -> str:
     """Write milliseconds since the epoch as `2025-01-01T12:00:00.000Z`."""
     seconds, rest = divmod(ms, 1000)
     return f"{_whole_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _user_id_on_the_wire(user_id: str) -> int | str:
+    return int(user_id) if is_numeric_user_id(user_id) else user_id
 
 
 @lru_cache(maxsize=1024)

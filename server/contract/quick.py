@@ -19,6 +19,7 @@ Dump = Callable[[Any], dict[str, Any]]
 Load = Callable[[Any], Any]
 
 _Get = Callable[[Any], Any]
+_Part = tuple[str, str, fields.Field[Any], Callable[..., Any]]
 
 
 def dumper(schema: Schema) -> Dump:
@@ -69,7 +70,7 @@ def loader(schema: RequestSchema) -> Load:
     """
     if not _is_plain(schema):
         return schema.load
-    parts = [(field.data_key or name, name, field) for name, field in schema.load_fields.items()]
+    parts = [(field.data_key or name, name, field, _reader(field)) for name, field in schema.load_fields.items()]
     make = schema.command
 
     def load(payload: Any) -> Any:
@@ -79,11 +80,18 @@ def loader(schema: RequestSchema) -> Load:
     return load
 
 
-def _read(payload: dict[str, Any], parts: list[tuple[str, str, fields.Field[Any]]]) -> dict[str, Any] | None:
+def _reader(field: fields.Field[Any]) -> Callable[..., Any]:
+    """Return `field.deserialize`, or what is left of it where nothing is registered to be called before or after."""
+    if field.pre_load or field.post_load or field.validators:
+        return field.deserialize
+    return field._deserialize  # noqa: SLF001 - see _getter
+
+
+def _read(payload: dict[str, Any], parts: list[_Part]) -> dict[str, Any] | None:
     """Return the fields of a payload; None if anything is wrong with it."""
     values = {}
     found = 0
-    for key, name, field in parts:
+    for key, name, field, read in parts:
         value = payload.get(key, missing)
         if value is missing:
             if field.required:
@@ -93,8 +101,13 @@ def _read(payload: dict[str, Any], parts: list[tuple[str, str, fields.Field[Any]
                 values[name] = default() if callable(default) else default
             continue
         found += 1
+        if value is None:
+            if not field.allow_none:
+                return None
+            values[name] = None
+            continue
         try:
-            values[name] = field.deserialize(value, key, payload)
+            values[name] = read(value, key, payload)
         except ValidationError:
             return None
     return values if found == len(payload) else None

@@ -1,6 +1,7 @@
 """The Engine.IO server: python-engineio's, with sessions, requests and heartbeats of our own (ADR 0012)."""
 
 import asyncio
+import base64
 import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -9,7 +10,6 @@ from urllib.parse import urlsplit
 
 import engineio
 from aiohttp import web
-from engineio import packet as engine_packet
 from engineio.async_drivers import aiohttp as engine_aiohttp
 
 from server.contract.errors import DRAINING_CLOSE_CODE
@@ -71,6 +71,12 @@ class EngineServer(engineio.AsyncServer):
         self._pongs: Deadlines[Session] = Deadlines(self.ping_timeout, self._miss_pong)
         self._upgrades_due: Deadlines[Probe] = Deadlines(UPGRADE_TIMEOUT_S, self._give_up)
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:
+        """Register a handler; one for `message` takes the place of `receive`."""
+        if event == "message":
+            self.receive = self._receive
+        return super().on(event, handler)
 
     def generate_id(self) -> str:
         """Return a new id."""
@@ -146,9 +152,9 @@ class EngineServer(engineio.AsyncServer):
             return await self._poll(request, session, self._cookie_headers(sid))
         try:
             return self.websockets.accept(request, lambda websocket: self._begin(session, websocket))
-        except (web.HTTPBadRequest, ConnectionResetError):
-            session.close(self.reason.TRANSPORT_ERROR)
-            raise
+        finally:
+            if not session.connected:  # it is no handshake, or the client is gone
+                session.close(self.reason.TRANSPORT_ERROR)
 
     @property
     def _upgradable(self) -> bool:
@@ -192,8 +198,9 @@ class EngineServer(engineio.AsyncServer):
         try:
             async with asyncio.timeout(POST_TIMEOUT_S):
                 body = await self._read(request)
-        except TimeoutError:
-            body = None
+        except (TimeoutError, ConnectionError, web.RequestPayloadError):
+            session.close(self.reason.TRANSPORT_ERROR)
+            return self._refuse(request, BAD_REQUEST)
         if body is None:
             session.close(self.reason.TRANSPORT_ERROR)
             return self._refuse(request, BAD_REQUEST, status=413)
@@ -217,9 +224,11 @@ class EngineServer(engineio.AsyncServer):
             session.on_text(packet)
             return
         try:
-            session.on_binary(engine_packet.Packet(encoded_packet=packet).data)
+            data = base64.b64decode(packet[1:], validate=True)
         except ValueError:
             session.close(PARSE_ERROR)
+            return
+        session.on_binary(data)
 
     async def _read(self, request: web.Request) -> bytes | None:
         """Return the body, however it is cut or encoded; None if it is too large."""

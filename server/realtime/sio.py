@@ -41,6 +41,7 @@ PING_TIMEOUT_S = 20
 CONNECT_TIMEOUT_S = 45
 MAX_ATTACHMENTS = 10
 MAX_OP_CHARS = 64
+MAX_ACK_ID = 10**15
 
 CONNECT_TIMEOUT = "connect timeout"
 RESERVED_EVENTS = frozenset(
@@ -56,6 +57,8 @@ _EVENT_HEAD = re.compile(r"2(?:(/[^,?]*),)?(\d{1,15})?(?=\[)")
 
 _UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 """What reading a malformed packet may raise."""
+
+_LONG_ID = re.compile(r"\d(?:\d+-)?(?:/[^,]*,)?\d{16}")
 
 Answer = Callable[[Envelope], None]
 
@@ -177,6 +180,8 @@ class RealtimeServer(socketio.AsyncServer):
         if waiting is not None:
             return self._attach(session, waiting, data)
         packet = self.packet_class(encoded_packet=data)
+        if packet.id is not None and (packet.id > MAX_ACK_ID or _LONG_ID.match(str(data))):
+            raise ValueError("ack id too long")
         if packet.packet_type in {socket_packet.BINARY_EVENT, socket_packet.BINARY_ACK}:
             if packet.attachment_count > MAX_ATTACHMENTS:
                 raise ValueError("too many attachments")
@@ -224,7 +229,7 @@ class RealtimeServer(socketio.AsyncServer):
             start = partial(self._begin_operation, handler, session, ack_id, data)
             session.lane.submit(start, concurrent=handler.is_concurrent(data[0]))
             return
-        if not isinstance(data[0], str | int) or data[0] in RESERVED_EVENTS:
+        if not isinstance(data[0], str | int) or isinstance(data[0], bool) or data[0] in RESERVED_EVENTS:
             raise ValueError("not the name of an event")
         self._in_turn(session, partial(self._handle_event, session.sid, namespace, ack_id, data))
 
@@ -279,12 +284,17 @@ class RealtimeServer(socketio.AsyncServer):
             return
         try:
             result = await self._trigger_event(data[0], namespace, sid, *data[1:])
+            if id is not None and result is not self.not_handled:
+                await self._acknowledge(eio_sid, namespace, id, result)
         except Exception:
             self.logger.exception("handler of an event failed")
-            result = {"error": {"code": "internal", "message": "The event could not be handled."}}
-        if id is not None and result is not self.not_handled:
-            values = [] if result is None else list(result) if isinstance(result, tuple) else [result]
-            await self._send_packet(eio_sid, self.packet_class(socket_packet.ACK, values, namespace, id))
+            if id is not None:
+                error = {"code": "internal", "message": "The event could not be handled."}
+                await self._acknowledge(eio_sid, namespace, id, {"error": error})
+
+    async def _acknowledge(self, eio_sid: str, namespace: str, ack_id: int, result: Any) -> None:
+        values = [] if result is None else list(result) if isinstance(result, tuple) else [result]
+        await self._send_packet(eio_sid, self.packet_class(socket_packet.ACK, values, namespace, ack_id))
 
     # --- Coming and going
 

@@ -26,6 +26,7 @@ SLOW_CONSUMER = "slow consumer"
 
 _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES = 16
+_MASKED = 0x80
 _MAX_WINDOW_BITS = 15
 _READ_AT_ONCE_BYTES = 16 * 1024
 """So much is parsed before a listener that asked for a pause gets it."""
@@ -77,15 +78,16 @@ class WebSockets:
     ) -> web.StreamResponse:
         """Answer the handshake and take the connection over; what the handler of the request then returns.
 
+        `listen` is not called for a client that is gone already.
+
         Raises:
             HTTPBadRequest: it is no WebSocket handshake (RFC 6455 4.2.1).
-            ConnectionResetError: the client is gone already.
         """
         headers, deflates = self._handshake(request, protocols)
         http = cast("Any", request.protocol)  # aiohttp's own attributes: see test_stock.py
         transport, unread = http.transport, http._message_tail  # noqa: SLF001
-        if transport is None:
-            raise ConnectionResetError
+        if transport is None or transport.is_closing():
+            return _TakenOver(request)
         websocket = WebSocket(self, transport, deflates=deflates)
         self.open.add(websocket)
         transport.write(headers)
@@ -144,6 +146,7 @@ class WebSocket(WebSocketDataQueue):
     __slots__ = (
         "_backlog",
         "_ended",
+        "_is_masked",
         "_out",
         "_paused",
         "_reader",
@@ -160,12 +163,13 @@ class WebSocket(WebSocketDataQueue):
         # The queue that this class extends is not initialised: nothing is ever queued in it.
         self._shared = shared
         self._reader: WebSocketReader | None = WebSocketReader(
-            self, shared.max_message_bytes, deflates, decode_text=True
+            self, shared.max_message_bytes + 1, deflates, decode_text=True
         )
         self._out: list[bytes] = []
         self._paused = False
         self._backlog = 0
         self._ended = False
+        self._is_masked = False
         self._reading = True
         self._unread = b""
         self.transport: asyncio.Transport | None = transport
@@ -248,6 +252,12 @@ class WebSocket(WebSocketDataQueue):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; the listener is called from within."""
+        if not self._is_masked and len(data) > 1:
+            # A client must mask its frames (RFC 6455 5.1). The reader does not ask; one that does not, never does.
+            self._is_masked = True
+            if not data[1] & _MASKED:
+                self._end(WSCloseCode.PROTOCOL_ERROR, "frames must be masked")
+                return
         if self._unread:
             data, self._unread = self._unread + data, b""
         for start in range(0, len(data), _READ_AT_ONCE_BYTES):
