@@ -4,6 +4,7 @@ Key, algorithms and claim names come from the configuration, never from the toke
 the signature only; the claims, and above all the times, are judged here by an injected clock.
 """
 
+import hashlib
 import hmac
 import time
 import uuid
@@ -19,6 +20,8 @@ from server.services.jwks import Jwks
 from server.services.token_config import TokenConfig
 
 MAX_TOKEN_CHARS = 8192
+MAX_REMEMBERED = 20_000
+REMEMBERED_S = 60.0
 MAX_JTI_CHARS = 256
 """As long as `POST /tokens/revoke` takes: a longer one could never be revoked."""
 MAX_NAME_CHARS = 200
@@ -60,8 +63,20 @@ class Claims:
     name: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    claims: Claims
+    not_before: int | None
+    until: float
+
+
 class TokenVerifier:
-    """Decides whether an access token is good, at a moment that the caller's clock tells."""
+    """Decides whether an access token is good, at a moment that the caller's clock tells.
+
+    A client shows its token to each of four namespaces, and comes back with it after a network change: that a signature
+    is good is remembered for a minute, by the token's digest (not with a JWKS, whose keys may be withdrawn). Times are
+    judged anew each time.
+    """
 
     def __init__(
         self, config: TokenConfig, now: Callable[[], int], *, monotonic: Callable[[], float] = time.monotonic
@@ -78,6 +93,8 @@ class TokenVerifier:
         """
         self._config = config
         self._now = now
+        self._monotonic = monotonic
+        self._verified: dict[bytes, _Verified] = {}
         self._keys = config.local_keys()
         self._jwks = Jwks(config.jwks_url, monotonic) if config.jwks_url else None
 
@@ -95,13 +112,27 @@ class TokenVerifier:
             UnavailableError: The JWKS endpoint cannot be reached.
         """
         text = _text_of(token)
+        digest = hashlib.sha256(text.encode()).digest()
+        known = self._verified.get(digest)
+        if known is None or known.until <= self._monotonic():
+            known = await self._verify_signature(text)
+            if self._jwks is None:  # a key of a JWKS may be withdrawn
+                self._remember(digest, known)
+        self._check_times(known.claims, known.not_before)
+        return known.claims
+
+    async def _verify_signature(self, text: str) -> _Verified:
         header = _header_of(text)
         key = await self._find_key(header)
         payload = _signed_payload(text, key, self._config.allowed_algorithms)
         self._check_purpose(payload)
         claims = self._read_claims(payload)
-        self._check_times(claims, _read_time(payload, "nbf"))
-        return claims
+        return _Verified(claims, _read_time(payload, "nbf"), self._monotonic() + REMEMBERED_S)
+
+    def _remember(self, digest: bytes, verified: _Verified) -> None:
+        if len(self._verified) >= MAX_REMEMBERED:
+            self._verified.clear()
+        self._verified[digest] = verified
 
     async def _find_key(self, header: Mapping[str, Any]) -> Any:
         algorithm = header.get("alg")

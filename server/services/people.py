@@ -1,5 +1,6 @@
 """People: their names, and who may write to whom."""
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from server.domain.commands import UNSET, ListPeople, PutUser
@@ -9,10 +10,12 @@ from server.domain.models import User
 from server.domain.results import PeoplePage
 from server.services.actor import Actor, Locale
 from server.services.auth import Claims
+from server.services.batched import Batched
 from server.services.ports import Clock, Publisher
 from server.services.user_settings import UserSettingsService
 from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
+from server.storage.users import Profile
 
 Directory = Literal["shared", "all"]
 
@@ -37,16 +40,22 @@ class PeopleService:
         self._directory = directory
         # Who was ensured with which name already: spares a write for each connection and request.
         self._known: dict[str, str | None] = {}
+        self._profiles: Batched[str, Profile] = Batched(self._load_profiles)
 
     async def ensure(self, claims: Claims) -> None:
         """Create the person of a token if they are new, and follow a changed `name` claim."""
         if self._known.get(claims.user_id, "") == claims.name:
             return
-        now = self._now()
-        user, renamed = await self._database.write(lambda work: work.users.ensure(claims.user_id, claims.name, now))
+        profile = await self._profiles.get(claims.user_id)
+        if profile is None or profile.would_rename(claims.name):
+            await self._create_or_rename(claims)
         if len(self._known) >= MAX_KNOWN:
             self._known.clear()
         self._known[claims.user_id] = claims.name
+
+    async def _create_or_rename(self, claims: Claims) -> None:
+        now = self._now()
+        user, renamed = await self._database.write(lambda work: work.users.ensure(claims.user_id, claims.name, now))
         if renamed:
             await self._tell(user)
 
@@ -72,9 +81,10 @@ class PeopleService:
     async def locale_of(self, user_id: str) -> Locale | None:
         """Return the language that a person chose; None if they chose none, or the database is away."""
         try:
-            return (await self._database.read(lambda work: work.users.preferences(user_id))).locale
+            profile = await self._profiles.get(user_id)
         except UnavailableError:  # whoever is known may connect all the same
             return None
+        return profile.locale if profile else None
 
     async def list_people(self, actor: Actor, command: ListPeople) -> PeoplePage:
         """Return a page of people: those with whom the actor shares a thread, or everyone."""
@@ -84,6 +94,9 @@ class PeopleService:
             return work.users.page(actor.user_id, command.query, command.cursor, command.limit, everyone=everyone)
 
         return await self._database.read(job)
+
+    async def _load_profiles(self, user_ids: Sequence[str]) -> Mapping[str, Profile]:
+        return await self._database.read(lambda work: work.users.profiles(user_ids))
 
     async def _tell(self, user: User) -> None:
         contacts = await self._database.read(lambda work: work.threads.contacts(user.id))

@@ -187,7 +187,7 @@ class PresenceService:
         )
 
         def job(work: UnitOfWork) -> tuple[dict[str, User], dict[str, tuple[str, ...]]]:
-            return work.users.get_many(changed), {user_id: work.threads.contacts(user_id) for user_id in changed}
+            return work.users.get_many(changed), work.threads.contacts_of(changed)
 
         people, contacts = await self._database.read(job)
         everyone = {contact for found in contacts.values() for contact in found}

@@ -2,14 +2,14 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, bindparam, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from server.domain.models import Preferences, User
+from server.domain.models import Locale, Preferences, User
 from server.domain.results import PeoplePage
 from server.storage.cursors import decode_cursor, encode_cursor
 from server.storage.tables import participants, users
@@ -44,6 +44,25 @@ def preferences_of(row: Row[Any]) -> Preferences:
     return Preferences(row.locale, row.sound, row.push_messages, row.push_notifications, row.push_preview)
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of a person who connects."""
+
+    display_name: str
+    name_is_put: bool
+    locale: Locale | None
+
+    def would_rename(self, claim_name: str | None) -> bool:
+        """Tell whether a token's name is to take the place of theirs."""
+        return bool(claim_name) and not self.name_is_put and claim_name != self.display_name
+
+
+_PROFILES = select(users.c.id, users.c.display_name, users.c.name_is_put, users.c.locale).where(
+    users.c.id.in_(bindparam("user_ids", expanding=True))
+)
+"""Built once: to build a query costs several times what it takes to run it."""
+
+
 class UserRepository:
     """Rows of `users`."""
 
@@ -70,7 +89,7 @@ class UserRepository:
         if row is None:
             self._insert(user_id, claim_name or user_id, now, name_is_put=False)
             return User(user_id, claim_name or user_id), False
-        if row.name_is_put or not claim_name or claim_name == row.display_name:
+        if claim_name is None or not _profile(row).would_rename(claim_name):
             return _user(row), False
         values = {"display_name": claim_name, "search_name": fold(claim_name)}
         self._connection.execute(update(users).where(users.c.id == user_id).values(values))
@@ -100,6 +119,11 @@ class UserRepository:
             after.avatar_url,
         )
         return after, changed
+
+    def profiles(self, user_ids: Iterable[str]) -> dict[str, Profile]:
+        """Return what is to be known of those who connect."""
+        rows = self._connection.execute(_PROFILES, {"user_ids": tuple(user_ids)})
+        return {row.id: _profile(row) for row in rows}
 
     def preferences(self, user_id: str) -> Preferences:
         """Return what a person chose; of one who does not exist, what one is given at first."""
@@ -150,3 +174,7 @@ class UserRepository:
         rows = rows[:limit]
         next_cursor = encode_cursor(rows[-1].search_name, rows[-1].id) if more else None
         return PeoplePage(tuple(_user(row) for row in rows), next_cursor)
+
+
+def _profile(row: Any) -> Profile:
+    return Profile(row.display_name, row.name_is_put, row.locale)

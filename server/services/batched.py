@@ -1,0 +1,45 @@
+"""Loading together what is asked for at the same time: one query for a thousand who connect at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+MAX_KEYS = 500
+
+
+class Batched(Generic[K, V]):
+    """Values by key. What is asked for while a batch is loaded is the next batch; nothing is kept."""
+
+    def __init__(self, load: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
+        self._load = load
+        self._waiting: dict[K, asyncio.Future[V | None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def get(self, key: K) -> V | None:
+        """Return the value of a key; None if there is none. Raises what loading raises."""
+        future = self._waiting.get(key)
+        if future is None:
+            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="batched load")
+        return await asyncio.shield(future)  # one who gives up does not take it from the others
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                keys = list(self._waiting)[:MAX_KEYS]
+                batch = {key: self._waiting.pop(key) for key in keys}
+                try:
+                    found = await self._load(keys)
+                except Exception as error:  # noqa: BLE001 - it belongs to those who wait
+                    for future in batch.values():
+                        future.set_exception(error)
+                        future.exception()  # those who wait may have gone
+                else:
+                    for key, future in batch.items():
+                        future.set_result(found.get(key))
+        finally:
+            self._task = None
