@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 from server.contract.errors import DRAINING_CLOSE_CODE
 from server.dispatch import Dispatcher
 from server.domain.errors import UnavailableError
-from server.realtime.managers import LocalManager, RedisManager
+from server.realtime.cluster import RedisManager
+from server.realtime.managers import LocalManager
 from server.realtime.presence import MemoryPresenceStore, RedisPresenceStore
 from server.realtime.publisher import Publisher as RoomPublisher
 from server.realtime.sio import RealtimeServer, create_server
@@ -74,7 +75,7 @@ class Container:
     settings: Settings
     database: Database
     tasks: Tasks
-    manager: LocalManager | RedisManager
+    manager: LocalManager
     sio: RealtimeServer
     publisher: RoomPublisher
     services: Services
@@ -154,7 +155,7 @@ def settling_handlers(services: Services) -> Mapping[str, Callable[..., None]]:
     return {"send_message": services.messages.send, "post_message": services.messages.post}
 
 
-def handlers(services: Services) -> Mapping[str, Callable[..., Awaitable[Any]]]:
+def handlers(services: Services) -> Mapping[str, Callable[..., Any]]:
     """Return the service method of every other operation."""
     return {
         "ping": services.sync.ping,
@@ -246,11 +247,10 @@ def _make_services(
     )
 
 
-def _cluster(
-    settings: Settings,
-) -> tuple[LocalManager | RedisManager, MemoryPresenceStore | RedisPresenceStore]:
+def _cluster(settings: Settings) -> tuple[LocalManager, MemoryPresenceStore | RedisPresenceStore]:
     url = settings.redis_url
     if url is None:
         return LocalManager(), MemoryPresenceStore()
-    options = redis_options(url)
-    return RedisManager(url, options), RedisPresenceStore(Redis.from_url(url, **options), uuid.uuid4().hex)
+    options, prefix = redis_options(url), settings.redis_prefix
+    store = RedisPresenceStore(Redis.from_url(url, **options), uuid.uuid4().hex, prefix)
+    return RedisManager(url, options, prefix), store

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -27,7 +27,8 @@ from server.services.tasks import Tasks
 
 Answer = Callable[[Envelope], None]
 Settle = Callable[[Any], None]
-Handler = Callable[[Actor, Any], Awaitable[Any]]
+Handler = Callable[[Actor, Any], Any]
+"""Returns the outcome, or a coroutine for it."""
 SettlingHandler = Callable[[Actor, Any, Settle], None]
 CheckActor = Callable[[Actor], None]
 
@@ -40,8 +41,8 @@ log = structlog.get_logger()
 class Dispatcher:
     """Runs operations for the three transports.
 
-    Most handlers are coroutines. `settling_handlers` take a callback instead, and return at once: what happens most,
-    the sending of messages, then takes neither a task nor a future.
+    Most handlers are coroutines, and run as tasks. Those that have nothing to wait for just return the outcome. And
+    `settling_handlers` take a callback: what happens most, the sending of messages, takes neither a task nor a future.
     """
 
     def __init__(
@@ -110,10 +111,13 @@ class Dispatcher:
             if settling is not None:
                 settling(actor, command, settle)
                 return
+            outcome = self._handlers[label](actor, command)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
-            settle(error)
-            return
-        self._tasks.start(_await(self._handlers[label], actor, command, settle), "operation")
+            outcome = error
+        if isinstance(outcome, Coroutine):
+            self._tasks.start(_await(outcome, settle), "operation")
+        else:
+            settle(outcome)
 
     def refuse(self, error: BaseException, locale: Locale, op: str) -> Envelope:
         """Describe an error; one that nobody foresaw is logged with the id that the caller is shown."""
@@ -200,9 +204,9 @@ class _Children(dict[tuple[str, ...], Any]):
         return child
 
 
-async def _await(handler: Handler, actor: Actor, command: Any, settle: Settle) -> None:
+async def _await(work: Coroutine[Any, Any, Any], settle: Settle) -> None:
     try:
-        outcome = await handler(actor, command)
+        outcome = await work
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
         outcome = error
     settle(outcome)

@@ -1,6 +1,7 @@
 """Settings: the environment, read once into a frozen dataclass. Nothing below reads configuration by itself."""
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Settings:
     database_url: str
     sqlite_synchronous: str
     redis_url: str | None
+    redis_prefix: str
     tokens: TokenConfig
     service_tokens: ServiceTokens
     allowed_origins: frozenset[str]
@@ -102,6 +104,7 @@ def _load(env: Env) -> Settings:
         database_url=_database_url(env.str("DATABASE_URL", "") or DEFAULT_DATABASE_URL),
         sqlite_synchronous=_choice(env, "SQLITE_SYNCHRONOUS", "FULL", ("OFF", "NORMAL", "FULL", "EXTRA")),
         redis_url=redis_url(env.str("REDIS_URL", "")),
+        redis_prefix=_redis_prefix(env.str("REDIS_PREFIX", "verihome")),
         tokens=_tokens(env, demo=demo),
         service_tokens=ServiceTokens(_texts(env, "SERVICE_TOKENS")),
         allowed_origins=frozenset(origin.rstrip("/") for origin in _texts(env, "ALLOWED_ORIGINS")),
@@ -140,6 +143,12 @@ def redis_url(url: str) -> str | None:
     if parts.path in ("", "/") and "db=" not in parts.query:
         parts = parts._replace(path=f"/{DEFAULT_REDIS_DATABASE}")
     return parts.geturl()
+
+
+def _redis_prefix(prefix: str) -> str:
+    if not re.fullmatch(r"[\w.:-]{1,64}", prefix, re.ASCII):
+        raise ValueError("REDIS_PREFIX must be 1 to 64 letters, digits and _.:-")
+    return prefix
 
 
 def redis_options(url: str) -> dict[str, Any]:

@@ -91,7 +91,7 @@ async def world(sqlite_url: str) -> AsyncIterator[World]:
 
 async def see(world: World, user_id: str, connection: FakeConnection, *, visible: bool | None) -> None:
     """Send a heartbeat, and wait until all of it is told."""
-    result = await world.service.heartbeat(user(user_id, connection), Heartbeat("t", visible))
+    result = world.service.heartbeat(user(user_id, connection), Heartbeat("t", visible))
     assert (result.server_time, result.timestamp) == (world.clock.now, "t")
     await world.settle()
 
@@ -284,15 +284,15 @@ async def test_last_seen_is_now_for_who_is_in_sight_and_stays_where_it_ended(wor
     """A connection that never said `visible` does not count, and neither does one that only says it is hidden."""
     silent, hidden, looking = await world.come("1", "silent", "hidden", "looking")
     began = world.clock.now
-    await world.service.heartbeat(user("1", hidden), Heartbeat(visible=False))
+    world.service.heartbeat(user("1", hidden), Heartbeat(visible=False))
     assert await world.service.last_seen(["1", "2"]) == {}
-    await world.service.heartbeat(user("1", looking), Heartbeat(visible=True))
+    world.service.heartbeat(user("1", looking), Heartbeat(visible=True))
     world.clock.now += 30_000
     assert await world.service.last_seen(["1", "2"]) == {"1": began + 30_000}
-    await world.service.heartbeat(user("1", looking), Heartbeat(visible=False))
+    world.service.heartbeat(user("1", looking), Heartbeat(visible=False))
     world.clock.now += 5_000
     assert await world.service.last_seen(["1"]) == {"1": began + 30_000}
-    await world.service.heartbeat(user("1", looking), Heartbeat(visible=True))
+    world.service.heartbeat(user("1", looking), Heartbeat(visible=True))
     world.clock.now += 5_000
     world.service.disconnected("1", looking)
     world.service.disconnected("1", silent)
@@ -305,7 +305,7 @@ async def test_tick_says_again_who_is_in_sight(world: World) -> None:
     """Other processes believe it for some seconds only, so that a process that dies keeps nobody from being pushed."""
     (looking,) = await world.come("1")
     await world.come("2")
-    await world.service.heartbeat(user("1", looking), Heartbeat(visible=True))
+    world.service.heartbeat(user("1", looking), Heartbeat(visible=True))
     await world.settle()
     world.clock.now += 5_000
     await world.service.tick()

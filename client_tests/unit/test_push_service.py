@@ -81,7 +81,7 @@ class World:
 
     async def say(self, connection: FakeConnection, user_id: str, *, visible: bool | None) -> None:
         """Say whether a connection is in sight."""
-        await self.presence.heartbeat(user(user_id, connection), Heartbeat(visible=visible))
+        self.presence.heartbeat(user(user_id, connection), Heartbeat(visible=visible))
 
     def send(self, content: str = "Hola", sender_id: str | None = "1") -> None:
         """Publish a message of the thread."""

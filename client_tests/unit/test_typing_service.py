@@ -1,6 +1,7 @@
 """Typing: told to the others, ended by a stop, by silence and by leaving."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 import pytest
 
@@ -46,13 +47,18 @@ def told(publisher: RecordingPublisher) -> list[bool]:
     return [event.is_typing for event in publisher.all(TypingChanged)]
 
 
+async def ended(outcome: Any) -> Any:
+    """Return what an operation came to, whether it had to wait or not."""
+    return await outcome if isinstance(outcome, Coroutine) else outcome
+
+
 async def test_start_and_stop_are_told_to_the_others(
     service: TypingService, publisher: RecordingPublisher, thread: ThreadCommand
 ) -> None:
     """With the typist's name, and not to the connection that types."""
     connection = FakeConnection("a")
-    await service.start(user("1", connection), thread)
-    await service.stop(user("1", connection), thread)
+    await ended(service.start(user("1", connection), thread))
+    await ended(service.stop(user("1", connection), thread))
     assert publisher.events == [
         TypingChanged(thread.thread_id, "1", "1", True),
         TypingChanged(thread.thread_id, "1", "1", False),
@@ -64,7 +70,7 @@ async def test_stop_without_start_is_told_to_nobody(
     service: TypingService, publisher: RecordingPublisher, thread: ThreadCommand
 ) -> None:
     """Nothing ended."""
-    await service.stop(user("1", FakeConnection("a")), thread)
+    await ended(service.stop(user("1", FakeConnection("a")), thread))
     assert publisher.events == []
 
 
@@ -84,7 +90,7 @@ async def test_start_without_renewal_ends_by_itself(
 ) -> None:
     """A client that falls silent stops typing, once."""
     monkeypatch.setattr(typing, "STOPS_AFTER_S", 0.02)
-    await service.start(user("1", FakeConnection("a")), thread)
+    await ended(service.start(user("1", FakeConnection("a")), thread))
     await publisher.heard(TypingChanged, 2)
     assert told(publisher) == [True, False]
     assert service._typists == {}
@@ -96,10 +102,10 @@ async def test_start_again_renews(
     """A renewal is told as well, and only the last one's time counts."""
     actor = user("1", FakeConnection("a"))
     monkeypatch.setattr(typing, "STOPS_AFTER_S", 60.0)
-    await service.start(actor, thread)
+    await ended(service.start(actor, thread))
     first = service._typists["a", thread.thread_id].timer
     monkeypatch.setattr(typing, "STOPS_AFTER_S", 0.02)
-    await service.start(actor, thread)
+    await ended(service.start(actor, thread))
     assert first.cancelled()
     await publisher.heard(TypingChanged, 3)
     assert told(publisher) == [True, True, False]
@@ -112,10 +118,10 @@ async def test_disconnected_stops_typing_everywhere(
     other = ThreadCommand(await make_thread(database, "1", "2"))
     gone, stays = FakeConnection("gone"), FakeConnection("stays")
     for connection, command in ((gone, thread), (gone, other), (stays, thread)):
-        await service.start(user("1", connection), command)
+        await ended(service.start(user("1", connection), command))
     service.disconnected(gone)
     service.disconnected(gone)
     assert told(publisher) == [True, True, True, False, False]
-    await service.stop(user("1", stays), thread)
+    await ended(service.stop(user("1", stays), thread))
     assert told(publisher)[-1] is False
     assert service._typists == {}

@@ -60,7 +60,7 @@ class Namespace(EnvelopeNamespace):
         """Send the first event, then whatever the namespace greets with."""
         connection = self._connections.get(sid)
         if connection is not None:
-            self._service.welcome(connection)
+            await self._service.welcome(connection)
             await self._greet(connection)
 
     async def _greet(self, connection: SocketConnection) -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from server.contract.operations import THREADS
 from server.domain.events import ConnectionClosing, Event
 from server.realtime.frames import Encoded
 from server.realtime.hub import Hub, plain_event
+from server.realtime.managers import LocalManager
 from server.realtime.rooms import thread_room, typing_room, user_room
 from server.realtime.sio import RealtimeServer
 from server.realtime.websocket import WebSocket
@@ -36,18 +37,27 @@ class BaseConnection(ABC):
         """Tell something to this connection alone; never waits."""
         self._send(*render(event))
 
-    def hear_user(self, user_id: str) -> None:
-        """Hear what concerns a user."""
-        self._move(user_room(user_id), enter=True)
+    def expect(self, user_id: str) -> Awaitable[None] | None:
+        """Return what to wait for until this process hears a user, and the connection's thread; None if nothing.
 
-    def hear_thread(self, thread_id: str, *, hear: bool) -> None:
-        """Hear a thread, typing included, or no longer."""
-        self._move(thread_room(thread_id), enter=hear)
+        The connection itself hears nothing yet. If it is let hear them next, it misses nothing from then on.
+        """
+        rooms = [user_room(user_id)] if self.thread_id is None else [user_room(user_id), thread_room(self.thread_id)]
+        waits = [wait for room in rooms if (wait := self._heard(room)) is not None]
+        return _all(waits) if waits else None
 
-    def hear_typing(self, thread_id: str, *, hear: bool) -> None:
-        """Hear who is typing in a thread, or no longer."""
+    def hear_user(self, user_id: str) -> Awaitable[None] | None:
+        """Hear what concerns a user. Returns what to wait for until that is so on all processes; None if nothing."""
+        return self._hear(user_room(user_id), hear=True)
+
+    def hear_thread(self, thread_id: str, *, hear: bool) -> Awaitable[None] | None:
+        """Hear a thread, typing included, or no longer. Returns what `hear_user` returns."""
+        return self._hear(thread_room(thread_id), hear=hear)
+
+    def hear_typing(self, thread_id: str, *, hear: bool) -> Awaitable[None] | None:
+        """Hear who is typing in a thread, or no longer. Returns what `hear_user` returns."""
         room = thread_room(thread_id) if self.namespace == THREADS else typing_room(thread_id)
-        self._move(room, enter=hear)
+        return self._hear(room, hear=hear)
 
     def tell_closing(self, code: str, *, retryable: bool) -> None:
         """Say why the connection is about to be closed; never waits."""
@@ -61,8 +71,15 @@ class BaseConnection(ABC):
     @abstractmethod
     def _send(self, name: str, payload: dict[str, Any]) -> None: ...
 
+    def _hear(self, room: str, *, hear: bool) -> Awaitable[None] | None:
+        self._move(room, enter=hear)
+        return self._heard(room) if hear else None
+
     @abstractmethod
     def _move(self, room: str, *, enter: bool) -> None: ...
+
+    @abstractmethod
+    def _heard(self, room: str) -> Awaitable[None] | None: ...
 
 
 class SocketConnection(BaseConnection):
@@ -94,6 +111,10 @@ class SocketConnection(BaseConnection):
 
     def _move(self, room: str, *, enter: bool) -> None:
         self._server.move(self.id, self.namespace, room, enter=enter)
+
+    def _heard(self, room: str) -> Awaitable[None] | None:
+        manager: LocalManager = self._server.manager
+        return manager.heard(room)
 
 
 class PlainConnection(BaseConnection):
@@ -128,3 +149,11 @@ class PlainConnection(BaseConnection):
             self._hub.enter(self, self.namespace, room)
         else:
             self._hub.leave(self, self.namespace, room)
+
+    def _heard(self, room: str) -> Awaitable[None] | None:
+        return self._hub.heard(room)
+
+
+async def _all(waits: Sequence[Awaitable[None]]) -> None:
+    for wait in waits:
+        await wait

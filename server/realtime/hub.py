@@ -1,6 +1,6 @@
 """Rooms of the plain WebSocket connections: what python-socketio's manager is to Socket.IO."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from server.realtime.frames import Encoded
@@ -20,9 +20,17 @@ class Subscriber(Protocol):
 
 
 class Hub:
-    """Who is in which room of which namespace. `count(room, 1)` tells of a room that comes, -1 of one that goes."""
+    """Who is in which room of which namespace. `count(room, 1)` tells of a room that comes, -1 of one that goes.
 
-    def __init__(self, count: Callable[[str, int], None] = lambda _room, _change: None) -> None:
+    `heard(room)` returns what to wait for until a room is heard on all processes.
+    """
+
+    def __init__(
+        self,
+        count: Callable[[str, int], None] = lambda _room, _change: None,
+        heard: Callable[[str], Awaitable[None] | None] = lambda _room: None,
+    ) -> None:
+        self.heard = heard
         self._count = count
         self._rooms: dict[tuple[str, str], dict[str, Subscriber]] = {}
         self._memberships: dict[str, set[tuple[str, str]]] = {}

@@ -3,30 +3,21 @@
 A payload is serialised once, framed once for each kind of transport, and written straight to each client.
 """
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
 import socketio
-import structlog
 from bidict import bidict
-from redis.exceptions import RedisError
 from socketio import packet as socket_packet
 
 from server.realtime.engine import encode_message
 from server.realtime.frames import Encoded
 from server.realtime.hub import Hub
+from server.realtime.rooms import Route
 
 CONTROL = "/_control"
 """Not a namespace that clients can join: what processes tell each other."""
-
-MAX_OUTBOX = 10_000
-MAX_PIPELINE = 500
-MAX_RETRY_S = 2.0
-
-log = structlog.get_logger()
 
 ControlHandler = Callable[[str, dict[str, Any]], None]
 
@@ -34,15 +25,16 @@ ControlHandler = Callable[[str, dict[str, Any]], None]
 class LocalManager(socketio.AsyncManager):
     """The manager of a process on its own, and the local half of a clustered one.
 
-    `deliveries` counts messages handed to connections; `dropped` counts events that no other process will hear (too
-    long an outage). Rooms whose name holds a colon are the application's: `room_opened` and `room_closed` tell when
-    the first connection of any namespace enters one, and the last leaves.
+    `deliveries` counts messages handed to connections; `received`, messages of other processes; `dropped`, events that
+    no other process will hear (too long an outage). Rooms whose name holds a colon are the application's:
+    `room_opened` and `room_closed` tell when the first connection of any namespace enters one, and the last leaves.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.hub = Hub(self._count_room)
+        self.hub = Hub(self._count_room, self.heard)
         self.deliveries = 0
+        self.received = 0
         self.dropped = 0
         self.on_control: ControlHandler = lambda _event, _payload: None
         self._rooms_of: dict[str, set[Any]] = {}
@@ -63,6 +55,18 @@ class LocalManager(socketio.AsyncManager):
     ) -> None:
         """Tell everyone in the rooms, on all processes, except the connection `skip`."""
         self.deliver(event, orjson.dumps(payload), namespace, rooms, skip)
+
+    def tell(self, event: str, payload: dict[str, Any], routes: Sequence[Route], skip: str | None = None) -> None:
+        """Tell an event on all its routes, to all processes, except to the connection `skip`."""
+        self.deliver_routes(event, orjson.dumps(payload), routes, skip)
+
+    def deliver_routes(self, event: str, body: bytes, routes: Sequence[Route], skip: str | None) -> None:
+        """Send an event to the connections of this process on all its routes: to rooms of the application."""
+        for namespace, rooms in routes:
+            # Of a large audience most are not here, and each room is looked for in two places.
+            here = rooms if len(rooms) == 1 else [room for room in rooms if room in self._room_uses]
+            if here:
+                self.deliver(event, body, namespace, here, skip)
 
     def deliver(self, event: str, body: bytes, namespace: str, rooms: Sequence[str], skip: str | None) -> None:
         """Send an event to the connections of this process; `body` is the JSON of its payload."""
@@ -210,110 +214,3 @@ class LocalManager(socketio.AsyncManager):
             self.room_opened(room)
         elif not uses:
             self.room_closed(room)
-
-
-class RedisManager(socketio.AsyncRedisManager, LocalManager):
-    """The manager of a process among others."""
-
-    async def _handle_emit(self, message: dict[str, Any]) -> None:
-        data, room = message["data"], message["room"]
-        if isinstance(room, list) and len(data) == 1:
-            self.deliver(message["event"], orjson.dumps(data[0]), message["namespace"], room, message.get("skip_sid"))
-
-    """A cluster of processes over one Redis channel. While Redis is away the process works on its own."""
-
-    def __init__(self, url: str, redis_options: dict[str, Any]) -> None:
-        socketio.AsyncRedisManager.__init__(self, url, channel="verihome:events", redis_options=redis_options)
-        self._outbox: deque[str] = deque()
-        self._wake = asyncio.Event()
-        self._subscribed = False
-        self._pump_task: asyncio.Task[None] | None = None
-
-    @property
-    def cluster_state(self) -> str:
-        """`ok` while subscribed to Redis, else `degraded`."""
-        return "ok" if self._subscribed else "degraded"
-
-    def initialize(self) -> None:
-        """Begin to listen and to publish."""
-        super().initialize()
-        self._pump_task = asyncio.create_task(self._pump(), name="redis publisher")
-
-    def broadcast(
-        self, event: str, payload: dict[str, Any], namespace: str, rooms: Sequence[str], skip: str | None = None
-    ) -> None:
-        """Deliver here, and queue for the others."""
-        LocalManager.broadcast(self, event, payload, namespace, rooms, skip)
-        message = {"method": "emit", "event": event, "data": [payload], "namespace": namespace, "room": rooms}
-        self._queue({**message, "skip_sid": skip, "host_id": self.host_id})
-
-    async def close(self) -> None:
-        """Publish what is queued if Redis is there, and end both connections."""
-        if self._pump_task is not None:
-            for _ in range(50):
-                if not self._outbox or not self._subscribed:
-                    break
-                await asyncio.sleep(0.02)
-            self._pump_task.cancel()
-            self.thread.cancel()
-            await asyncio.gather(self._pump_task, self.thread, return_exceptions=True)
-        if self.redis is not None:
-            await self.pubsub.aclose()
-            await self.redis.aclose()
-
-    async def _publish(self, data: dict[str, Any]) -> None:
-        self._queue(data)
-
-    def _queue(self, data: dict[str, Any]) -> None:
-        while len(self._outbox) >= MAX_OUTBOX:  # Redis is away for long; clients catch up by revision
-            self._outbox.popleft()
-            self.dropped += 1
-        self._outbox.append(self.json.dumps(data))
-        self._wake.set()
-
-    async def _pump(self) -> None:
-        """Publish in order, all that piled up in one round trip."""
-        retry_s = 0.1
-        while True:
-            await self._wake.wait()
-            batch = [self._outbox.popleft() for _ in range(min(len(self._outbox), MAX_PIPELINE))]
-            try:
-                if self.redis is None:
-                    self._redis_connect()
-                pipeline = self.redis.pipeline(transaction=False)
-                for message in batch:
-                    pipeline.publish(self.channel, message)
-                await pipeline.execute()
-            except (RedisError, OSError, TimeoutError):
-                self._outbox.extendleft(reversed(batch))
-                await asyncio.sleep(retry_s)
-                retry_s = min(retry_s * 2, MAX_RETRY_S)
-                continue
-            retry_s = 0.1
-            if not self._outbox:
-                self._wake.clear()
-
-    async def _redis_listen_with_retries(self) -> AsyncIterator[Any]:
-        retry_s = 0.1
-        while True:
-            try:
-                self._redis_connect()
-                await self.pubsub.subscribe(self.channel)
-                self._note_subscribed(subscribed=True)
-                retry_s = 0.1
-                async for message in self.pubsub.listen():
-                    yield message
-            except (RedisError, OSError, TimeoutError):
-                self._note_subscribed(subscribed=False)
-                await asyncio.sleep(retry_s)
-                retry_s = min(retry_s * 2, MAX_RETRY_S)
-
-    def _note_subscribed(self, *, subscribed: bool) -> None:
-        if subscribed:
-            log.info("redis joined: this process works with the others")
-        elif self._subscribed or self._last_note is None:
-            log.warning("redis away: this process works on its own until it comes back")
-        self._last_note = subscribed
-        self._subscribed = subscribed
-
-    _last_note: bool | None = None

@@ -15,9 +15,6 @@ from redis.exceptions import RedisError
 
 from server.domain.models import PresenceChange, PresenceState
 
-PREFIX = "verihome:presence"
-SEEN = f"{PREFIX}:seen"
-"""A sorted set: when each user was last in sight, in milliseconds since the epoch."""
 ALIVE_S = 15.0
 """A process that did not say so for this long is dead."""
 LEAVING_S = 5.0
@@ -73,7 +70,13 @@ class MemoryPresenceStore:
 class RedisPresenceStore:
     """Presence over several processes. While Redis is away this process's own connections are what it knows."""
 
-    def __init__(self, redis: Redis, process_id: str) -> None:
+    def __init__(self, redis: Redis, process_id: str, prefix: str = "verihome") -> None:
+        self.processes = f"{prefix}:presence:processes"
+        """A sorted set: until when each process is believed to be alive."""
+        self._seen = f"{prefix}:presence:seen"
+        """A sorted set: when each user was last in sight, in milliseconds since the epoch."""
+        self._user_keys = f"{prefix}:presence:user:"
+        self._process_keys = f"{prefix}:presence:process:"
         self._redis = redis
         self._process_id = process_id
         self._mine = MemoryPresenceStore()
@@ -98,7 +101,7 @@ class RedisPresenceStore:
         try:
             pipeline = self._redis.pipeline(transaction=False)
             for user_id in user_ids:
-                pipeline.hvals(_user_key(user_id))
+                pipeline.hvals(self._user_key(user_id))
             return dict(zip(user_ids, map(_sum, await pipeline.execute()), strict=True))
         except (RedisError, OSError, TimeoutError):
             self._trouble_at = time.monotonic()
@@ -110,8 +113,8 @@ class RedisPresenceStore:
         try:
             pipeline = self._redis.pipeline(transaction=False)
             if moments:
-                pipeline.zadd(SEEN, dict(moments), gt=True)
-            pipeline.zremrangebyscore(SEEN, "-inf", f"({forget_before}")
+                pipeline.zadd(self._seen, dict(moments), gt=True)
+            pipeline.zremrangebyscore(self._seen, "-inf", f"({forget_before}")
             await pipeline.execute()
         except (RedisError, OSError, TimeoutError):
             self._trouble_at = time.monotonic()
@@ -123,7 +126,7 @@ class RedisPresenceStore:
         if not wanted:
             return found
         try:
-            scores: list[float | None] = await self._redis.zmscore(SEEN, wanted)
+            scores: list[float | None] = await self._redis.zmscore(self._seen, wanted)
         except (RedisError, OSError, TimeoutError):
             self._trouble_at = time.monotonic()
             return found
@@ -136,7 +139,7 @@ class RedisPresenceStore:
         """Renew this process's place, and remove processes that did not renew theirs."""
         try:
             now = float((await self._redis.time())[0])
-            is_new = await self._redis.zadd(f"{PREFIX}:processes", {self._process_id: now + ALIVE_S})
+            is_new = await self._redis.zadd(self.processes, {self._process_id: now + ALIVE_S})
             if is_new:
                 self._unsaid |= self._mine.mine().keys()
             changes = await self._say()
@@ -152,7 +155,7 @@ class RedisPresenceStore:
         """Let what this process said end soon: others then tell who did not come back to one of them meanwhile."""
         with suppress(RedisError, OSError, TimeoutError):
             now = float((await self._redis.time())[0])
-            await self._redis.zadd(f"{PREFIX}:processes", {self._process_id: now + LEAVING_S}, xx=True)
+            await self._redis.zadd(self.processes, {self._process_id: now + LEAVING_S}, xx=True)
         await self._redis.aclose()
 
     async def _say(self) -> dict[str, PresenceChange]:
@@ -173,18 +176,18 @@ class RedisPresenceStore:
 
     async def _bury_dead(self, now: float) -> dict[str, PresenceChange]:
         changes: dict[str, PresenceChange] = {}
-        dead: list[bytes] = await self._redis.zrangebyscore(f"{PREFIX}:processes", "-inf", now)  # type: ignore[assignment]
+        dead: list[bytes] = await self._redis.zrangebyscore(self.processes, "-inf", now)  # type: ignore[assignment]
         for name in dead:
             changes |= await self._remove(name.decode())
         return changes
 
     async def _remove(self, process_id: str) -> dict[str, PresenceChange]:
-        if not await self._redis.zrem(f"{PREFIX}:processes", process_id):
+        if not await self._redis.zrem(self.processes, process_id):
             return {}  # another process was faster
-        members: set[bytes] = await self._redis.smembers(_process_key(process_id))  # type: ignore[assignment]
+        members: set[bytes] = await self._redis.smembers(self._process_key(process_id))  # type: ignore[assignment]
         user_ids = [name.decode() for name in members]
         changes = await self._put(process_id, dict.fromkeys(user_ids, "offline"))
-        await self._redis.delete(_process_key(process_id))
+        await self._redis.delete(self._process_key(process_id))
         return changes
 
     async def _put(self, process_id: str, states: States) -> dict[str, PresenceChange]:
@@ -193,27 +196,25 @@ class RedisPresenceStore:
         # One transaction: what was read before and after is what this very change did.
         pipeline = self._redis.pipeline(transaction=True)
         for user_id, state in states.items():
-            pipeline.hvals(_user_key(user_id))
+            pipeline.hvals(self._user_key(user_id))
             if state == "offline":
-                pipeline.hdel(_user_key(user_id), process_id)
-                pipeline.srem(_process_key(process_id), user_id)
+                pipeline.hdel(self._user_key(user_id), process_id)
+                pipeline.srem(self._process_key(process_id), user_id)
             else:
-                pipeline.hset(_user_key(user_id), process_id, state)
-                pipeline.sadd(_process_key(process_id), user_id)
-            pipeline.hvals(_user_key(user_id))
+                pipeline.hset(self._user_key(user_id), process_id, state)
+                pipeline.sadd(self._process_key(process_id), user_id)
+            pipeline.hvals(self._user_key(user_id))
         answers = await pipeline.execute()
         return {
             user_id: PresenceChange(_sum(answers[4 * index]), _sum(answers[4 * index + 3]))
             for index, user_id in enumerate(states)
         }
 
+    def _user_key(self, user_id: str) -> str:
+        return self._user_keys + user_id
 
-def _user_key(user_id: str) -> str:
-    return f"{PREFIX}:user:{user_id}"
-
-
-def _process_key(process_id: str) -> str:
-    return f"{PREFIX}:process:{process_id}"
+    def _process_key(self, process_id: str) -> str:
+        return self._process_keys + process_id
 
 
 def _sum(states: Iterable[bytes]) -> PresenceState:

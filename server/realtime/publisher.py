@@ -6,7 +6,7 @@ import structlog
 
 from server.contract.events import render
 from server.domain.events import Event, UserDisconnected
-from server.realtime.managers import CONTROL, LocalManager, RedisManager
+from server.realtime.managers import CONTROL, LocalManager
 from server.realtime.rooms import routes
 
 log = structlog.get_logger()
@@ -24,7 +24,7 @@ class Publisher:
     operation: it is logged, and clients catch up by revision.
     """
 
-    def __init__(self, manager: LocalManager | RedisManager) -> None:
+    def __init__(self, manager: LocalManager) -> None:
         self._manager = manager
         self.failures = 0
 
@@ -35,8 +35,7 @@ class Publisher:
                 self._manager.broadcast("user_disconnected", {"user_id": event.user_id}, CONTROL, [CONTROL])
                 return
             name, payload = render(event)
-            for namespace, rooms in routes(event):
-                self._manager.broadcast(name, payload, namespace, rooms, skip.id if skip else None)
+            self._manager.tell(name, payload, routes(event), skip.id if skip else None)
         except Exception:
             self.failures += 1
             log.exception("event not published", published=type(event).__name__)

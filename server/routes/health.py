@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from server.dispatch import Dispatcher
 from server.domain.errors import ForbiddenError, UnavailableError
-from server.realtime.managers import LocalManager, RedisManager
+from server.realtime.managers import LocalManager
 from server.realtime.publisher import Publisher
 from server.routes.credentials import bearer_token
 from server.routes.rest import is_loopback, respond
@@ -27,7 +27,7 @@ class HealthRoutes:
     def __init__(
         self,
         database: Database,
-        manager: LocalManager | RedisManager,
+        manager: LocalManager,
         connections: ConnectionService,
         dispatcher: Dispatcher,
         service_tokens: ServiceTokens,
@@ -76,7 +76,7 @@ class StateCollector(Collector):
     def __init__(
         self,
         database: Database,
-        manager: LocalManager | RedisManager,
+        manager: LocalManager,
         publisher: Publisher,
         stats: StatsService,
         push: PushService | None,
@@ -93,6 +93,7 @@ class StateCollector(Collector):
             "verihome_deliveries": ("Events handed to connections.", lambda: manager.deliveries),
             "verihome_write_batches": ("Batches of writes committed.", lambda: database.writer.batches),
             "verihome_writes": ("Writes committed.", lambda: database.writer.works),
+            "verihome_cluster_received": ("Messages of other processes.", lambda: manager.received),
             "verihome_cluster_dropped": ("Events not told to other processes.", lambda: manager.dropped),
             "verihome_publish_failures": ("Events that could not be told.", lambda: publisher.failures),
         }

@@ -96,7 +96,7 @@ class PlainClient:
         default = choose_locale(request.headers.get("Accept-Language"), routes.default_locale)
         try:
             await routes.service.open(connection, websocket_token(request), asked, default)
-            routes.service.welcome(connection)
+            await routes.service.welcome(connection)
             if connection.namespace == PRESENCE:
                 await routes.service.greet(connection)
         except Exception as error:  # noqa: BLE001 - told to the client, whatever it is

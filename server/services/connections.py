@@ -129,12 +129,19 @@ class ConnectionService:
         self._open[connection.id] = _Open(connection, actor)
         return actor
 
-    def welcome(self, connection: Connection) -> None:
-        """Send the first event and begin to hear; the transport calls it once the client can hear it."""
+    async def welcome(self, connection: Connection) -> None:
+        """Send the first event and begin to hear; the transport calls it once the client can hear it.
+
+        A client reads what it shows when it has its first event, so by then the other processes are heard.
+        """
         opened = self._open.get(connection.id)
         if opened is None:
             return
         user_id = opened.actor.user_id
+        if (heard := connection.expect(user_id)) is not None:
+            await heard
+            if self._open.get(connection.id) is not opened:
+                return  # it left meanwhile
         connection.send(
             ConnectionEstablished(
                 message=_GREETINGS[opened.actor.locale],

@@ -1,6 +1,6 @@
 """What services need of the world, as Protocols; `realtime/` and `bootstrap.py` provide it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Protocol
 
 from server.domain.events import Event
@@ -42,16 +42,26 @@ class Connection(Protocol):
         """Tell something to this connection alone."""
         ...
 
-    def hear_user(self, user_id: str) -> None:
-        """Hear what concerns a user."""
+    def expect(self, user_id: str) -> Awaitable[None] | None:
+        """Return what to wait for until this process hears a user, and the connection's thread; None if nothing.
+
+        The connection itself hears nothing yet. If it is let hear them next, it misses nothing from then on.
+        """
         ...
 
-    def hear_thread(self, thread_id: str, *, hear: bool) -> None:
-        """Hear a thread, or no longer."""
+    def hear_user(self, user_id: str) -> Awaitable[None] | None:
+        """Hear what concerns a user. Returns what to wait for until that is so on all processes; None if nothing.
+
+        Wait before you read what the client is shown: what changes in between is in neither otherwise.
+        """
         ...
 
-    def hear_typing(self, thread_id: str, *, hear: bool) -> None:
-        """Hear who is typing in a thread, or no longer."""
+    def hear_thread(self, thread_id: str, *, hear: bool) -> Awaitable[None] | None:
+        """Hear a thread, or no longer. Returns what `hear_user` returns."""
+        ...
+
+    def hear_typing(self, thread_id: str, *, hear: bool) -> Awaitable[None] | None:
+        """Hear who is typing in a thread, or no longer. Returns what `hear_user` returns."""
         ...
 
     def tell_closing(self, code: str, *, retryable: bool) -> None:

@@ -75,7 +75,7 @@ class PresenceService:
             loop = asyncio.get_running_loop()
             self._leaving[user_id] = loop.call_later(self._grace_s, self._left, user_id)
 
-    async def heartbeat(self, actor: Actor, command: Heartbeat) -> HeartbeatResult:
+    def heartbeat(self, actor: Actor, command: Heartbeat) -> HeartbeatResult:
         """Note that the client is alive, and whether a person can see it."""
         assert actor.connection is not None  # noqa: S101 - offered on connections only
         connections = self._visible.get(actor.user_id, {})

@@ -4,6 +4,9 @@ A thread's rev is read before its rows. Rows that change in between may be newer
 hears or fetches them once more, which its revisions let it notice.
 """
 
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
 from server.domain.commands import Ping, Sync
 from server.domain.events import Pong
 from server.domain.results import NotificationChanges, PingResult, SyncResult, ThreadChanges
@@ -25,14 +28,14 @@ class SyncService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def ping(self, actor: Actor, command: Ping) -> PingResult:
+    def ping(self, actor: Actor, command: Ping) -> PingResult | Coroutine[Any, Any, PingResult]:
         """Answer with `pong`, and with the threads of which the client holds an older revision."""
         if actor.connection is not None:
             actor.connection.send(Pong(command.timestamp))
-        held = command.heads
-        if not held:
-            return PingResult()
-        heads = await self._database.read(lambda work: work.threads.heads(actor.user_id, held))
+        return self._behind(actor.user_id, command.heads) if command.heads else PingResult()
+
+    async def _behind(self, user_id: str, held: Mapping[str, int]) -> PingResult:
+        heads = await self._database.read(lambda work: work.threads.heads(user_id, held))
         return PingResult(tuple(thread_id for thread_id, head in heads.items() if head.rev > held[thread_id]))
 
     async def sync(self, actor: Actor, command: Sync) -> SyncResult:

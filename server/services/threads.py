@@ -94,7 +94,8 @@ class ThreadService:
             NotFoundError: the actor is in no such thread.
         """
         await self.get(actor, command)
-        _connection(actor).hear_typing(command.thread_id, hear=True)
+        if (heard := _connection(actor).hear_typing(command.thread_id, hear=True)) is not None:
+            await heard
         return Done()
 
     async def leave_conversation(self, actor: Actor, command: ThreadCommand) -> Done:
@@ -110,7 +111,8 @@ class ThreadService:
             NotFoundError: the actor is in no such thread.
         """
         await self.get(actor, command)
-        _connection(actor).hear_thread(command.thread_id, hear=True)
+        if (heard := _connection(actor).hear_thread(command.thread_id, hear=True)) is not None:
+            await heard
         # Read again: an event between the check and the joining would be in neither the snapshot nor the stream.
         return await self.get(actor, command)
 

@@ -1,7 +1,9 @@
 """Who is typing. Never stored; a client that falls silent stops typing after 6 seconds."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from server.domain.commands import ThreadCommand
 from server.domain.events import TypingChanged
@@ -11,6 +13,8 @@ from server.services.ports import Connection, Publisher
 from server.storage.database import Database
 
 STOPS_AFTER_S = 6.0
+CHECKED_EVERY_S = 10.0
+"""So long is a typist taken at their word that they are in the thread, and called what they are called."""
 
 
 @dataclass(slots=True)
@@ -18,7 +22,8 @@ class _Typist:
     connection: Connection
     user_id: str
     user_name: str
-    timer: asyncio.TimerHandle
+    checked_at: float
+    timer: asyncio.TimerHandle | None = None
 
 
 class TypingService:
@@ -29,32 +34,51 @@ class TypingService:
         self._publisher = publisher
         self._typists: dict[tuple[str, str], _Typist] = {}
 
-    async def start(self, actor: Actor, command: ThreadCommand) -> Done:
+    def start(self, actor: Actor, command: ThreadCommand) -> Done | Coroutine[Any, Any, Done]:
         """The actor types; told at once and at each renewal.
 
         Raises:
             NotFoundError: the actor is in no such thread.
         """
-        name = await self._name(actor, command)
         assert actor.connection is not None  # noqa: S101 - offered on connections only
-        key = (actor.connection.id, command.thread_id)
-        if key in self._typists:
-            self._typists[key].timer.cancel()
-        timer = asyncio.get_running_loop().call_later(STOPS_AFTER_S, self._stop, key)
-        self._typists[key] = _Typist(actor.connection, actor.user_id, name, timer)
-        self._tell(command.thread_id, self._typists[key], is_typing=True)
+        typist = self._typists.get((actor.connection.id, command.thread_id))
+        if typist is None or typist.checked_at + CHECKED_EVERY_S < asyncio.get_running_loop().time():
+            return self._start(actor, command)
+        self._type(command.thread_id, typist)
         return Done()
 
-    async def stop(self, actor: Actor, command: ThreadCommand) -> Done:
+    def stop(self, actor: Actor, command: ThreadCommand) -> Done | Coroutine[Any, Any, Done]:
         """The actor stopped; told if they were typing.
 
         Raises:
             NotFoundError: the actor is in no such thread.
         """
-        await self._name(actor, command)
         assert actor.connection is not None  # noqa: S101 - offered on connections only
-        self._stop((actor.connection.id, command.thread_id))
+        key = (actor.connection.id, command.thread_id)
+        if key not in self._typists:
+            return self._check(actor, command)
+        self._stop(key)
         return Done()
+
+    async def _start(self, actor: Actor, command: ThreadCommand) -> Done:
+        name = await self._name(actor, command)
+        assert actor.connection is not None  # noqa: S101
+        typist = _Typist(actor.connection, actor.user_id, name, asyncio.get_running_loop().time())
+        self._type(command.thread_id, typist)
+        return Done()
+
+    async def _check(self, actor: Actor, command: ThreadCommand) -> Done:
+        await self._name(actor, command)
+        return Done()
+
+    def _type(self, thread_id: str, typist: _Typist) -> None:
+        key = (typist.connection.id, thread_id)
+        before = self._typists.get(key)
+        if before is not None and before.timer is not None:
+            before.timer.cancel()
+        typist.timer = asyncio.get_running_loop().call_later(STOPS_AFTER_S, self._stop, key)
+        self._typists[key] = typist
+        self._tell(thread_id, typist, is_typing=True)
 
     def disconnected(self, connection: Connection) -> None:
         """A connection that is gone types nowhere."""
@@ -67,7 +91,8 @@ class TypingService:
     def _stop(self, key: tuple[str, str]) -> None:
         typist = self._typists.pop(key, None)
         if typist is not None:
-            typist.timer.cancel()
+            if typist.timer is not None:
+                typist.timer.cancel()
             self._tell(key[1], typist, is_typing=False)
 
     def _tell(self, thread_id: str, typist: _Typist, *, is_typing: bool) -> None:

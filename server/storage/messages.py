@@ -3,13 +3,28 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from server.domain.models import Message
 from server.domain.results import HistoryPage
 from server.storage.tables import messages, participants, users
 
 _COLUMNS = (*messages.c, users.c.display_name.label("sender_name"))
+
+_IN_THREAD = messages.c.thread_id == bindparam("in_thread")
+_ABOVE = messages.c.seq > bindparam("above")
+_IDS_OF_OTHERS = (
+    select(messages.c.id)
+    .where(
+        _IN_THREAD,
+        _ABOVE,
+        messages.c.seq <= bindparam("up_to"),
+        messages.c.sender_id.is_distinct_from(bindparam("of_user")),
+    )
+    .order_by(messages.c.seq.desc())
+    .limit(bindparam("count"))
+)
+_COUNT_OWN = select(func.count()).where(_IN_THREAD, _ABOVE, messages.c.sender_id == bindparam("of_user"))
 
 
 def _select_messages() -> Select[Any]:
@@ -94,26 +109,13 @@ class MessageRepository:
 
     def ids_of_others(self, thread_id: str, user_id: str, above: int, up_to: int, limit: int) -> tuple[str, ...]:
         """Return ids of the newest messages of others with `above < seq <= up_to`, ascending."""
-        rows = self._connection.execute(
-            select(messages.c.id)
-            .where(
-                messages.c.thread_id == thread_id,
-                messages.c.seq > above,
-                messages.c.seq <= up_to,
-                messages.c.sender_id.is_distinct_from(user_id),
-            )
-            .order_by(messages.c.seq.desc())
-            .limit(limit)
-        )
-        return tuple(row.id for row in rows)[::-1]
+        keys = {"in_thread": thread_id, "of_user": user_id, "above": above, "up_to": up_to, "count": limit}
+        return tuple(self._connection.execute(_IDS_OF_OTHERS, keys).scalars())[::-1]
 
     def count_own(self, thread_id: str, user_id: str, above: int) -> int:
         """Count a user's own messages above a seq."""
-        return self._connection.execute(
-            select(func.count()).where(
-                messages.c.thread_id == thread_id, messages.c.seq > above, messages.c.sender_id == user_id
-            )
-        ).scalar_one()
+        keys = {"in_thread": thread_id, "of_user": user_id, "above": above}
+        return int(self._connection.execute(_COUNT_OWN, keys).scalar_one())
 
     def _messages(self, rows: Sequence[Row[Any]]) -> tuple[Message, ...]:
         floors = self._lowest_readers({row.thread_id for row in rows})

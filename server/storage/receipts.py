@@ -5,11 +5,10 @@ others, which the service does at most once a second. In between the row says so
 that a receipt whose process died before telling it is found and told by another.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from server.domain.errors import NotFoundError
 from server.domain.models import LARGE_THREAD_PARTICIPANTS, Receipt
@@ -38,6 +37,73 @@ class ReceiptChange:
     private: bool
 
 
+@dataclass(slots=True)
+class _Place:
+    """A participant's row, and what of their thread and name goes with it; in the order of `_PLACES`."""
+
+    thread_id: str
+    user_id: str
+    read_seq: int
+    read_at: int | None
+    delivered_seq: int
+    delivered_at: int | None
+    own_since_read: int
+    rev: int
+    read_untold: bool
+    delivered_untold: bool
+    last_seq: int
+    thread_rev: int
+    participant_count: int
+    display_name: str
+
+    @property
+    def private(self) -> bool:
+        """Whether the thread is so large that only the reader's own devices hear of it."""
+        return self.participant_count > LARGE_THREAD_PARTICIPANTS
+
+    def set_untold(self, kind: ReceiptKind, *, untold: bool) -> None:
+        """Say whether the others are yet to hear."""
+        if kind == "read":
+            self.read_untold = untold
+        else:
+            self.delivered_untold = untold
+
+
+# Receipts are as frequent as messages. These statements are built once: to build one costs several times what it takes
+# to run it.
+
+_MOVING = (
+    "read_seq",
+    "read_at",
+    "delivered_seq",
+    "delivered_at",
+    "own_since_read",
+    "rev",
+    "read_untold",
+    "delivered_untold",
+)
+
+_PLACES = (
+    select(
+        participants.c.thread_id,
+        participants.c.user_id,
+        *(participants.c[name] for name in _MOVING),
+        threads.c.last_seq,
+        threads.c.rev.label("thread_rev"),
+        threads.c.participant_count,
+        users.c.display_name,
+    )
+    .join(threads, threads.c.id == participants.c.thread_id)
+    .join(users, users.c.id == participants.c.user_id)
+)
+_OF_ONE = (participants.c.thread_id == bindparam("in_thread")) & (participants.c.user_id == bindparam("of_user"))
+_PLACE = _PLACES.where(_OF_ONE)
+_MOVE = update(participants).where(_OF_ONE).values({name: bindparam(f"to_{name}") for name in _MOVING})
+_LOCK = select(threads.c.id).where(threads.c.id == bindparam("in_thread")).with_for_update()
+_SET_REV = update(threads).where(threads.c.id == bindparam("in_thread")).values(rev=bindparam("to"))
+_AUDIENCE = select(participants.c.user_id).where(participants.c.thread_id == bindparam("in_thread"))
+
+
 class ReceiptRepository:
     """The positions in `participants`."""
 
@@ -53,29 +119,33 @@ class ReceiptRepository:
         Raises:
             NotFoundError: there is no such thread, or the user is not in it.
         """
-        row = self._lock(thread_id, user_id)
-        before = row.read_seq if kind == "read" else row.delivered_seq
-        target = min(seq if seq is not None else row.last_seq, row.last_seq)
+        place = self._lock(thread_id, user_id)
+        before = place.read_seq if kind == "read" else place.delivered_seq
+        target = min(seq if seq is not None else place.last_seq, place.last_seq)
         if target <= before:
-            return self._change(kind, row, before, moved=False, told=False)
-        private = row.participant_count > LARGE_THREAD_PARTICIPANTS
-        values = self._read_values(row, target, now) if kind == "read" else {}
-        if kind == "delivered" or target > row.delivered_seq:
-            values |= {"delivered_seq": target, "delivered_at": now}
-        if tell and not private:
-            values |= {f"{kind}_untold": False, "rev": self._next_rev(row)}
-        elif not private:
-            values[f"{kind}_untold"] = True
-        self._update(row, values)
-        return self._change(kind, self._lock(thread_id, user_id), before, moved=True, told=tell and not private)
+            return self._change(kind, place, before, moved=False, told=False)
+        if kind == "read":
+            place.read_seq, place.read_at = target, now
+            behind = target < place.last_seq
+            place.own_since_read = self._messages.count_own(thread_id, user_id, target) if behind else 0
+        if kind == "delivered" or target > place.delivered_seq:
+            place.delivered_seq, place.delivered_at = target, now
+        told = tell and not place.private
+        if told:
+            self._tell(kind, place)
+        elif not place.private:
+            place.set_untold(kind, untold=True)
+        self._update(place)
+        return self._change(kind, place, before, moved=True, told=told)
 
     def tell(self, kind: ReceiptKind, thread_id: str, user_id: str, from_seq: int) -> ReceiptChange | None:
         """Give a stored receipt its rev; None if another call already told it."""
-        row = self._lock(thread_id, user_id)
-        if not getattr(row, f"{kind}_untold"):
+        place = self._lock(thread_id, user_id)
+        if not (place.read_untold if kind == "read" else place.delivered_untold):
             return None
-        self._update(row, {f"{kind}_untold": False, "rev": self._next_rev(row)})
-        return self._change(kind, self._lock(thread_id, user_id), from_seq, moved=False, told=True)
+        self._tell(kind, place)
+        self._update(place)
+        return self._change(kind, place, from_seq, moved=False, told=True)
 
     def untold(self, moved_before: int) -> list[tuple[ReceiptKind, str, str]]:
         """Return `(kind, thread_id, user_id)` of receipts that nobody told although they moved before a time."""
@@ -92,70 +162,50 @@ class ReceiptRepository:
 
     def changed_since(self, thread_id: str, rev: int, up_to: int | None) -> tuple[Receipt, ...]:
         """Return receipts that were told after `rev` (and not after `up_to`)."""
-        query = self._select().where(participants.c.thread_id == thread_id, participants.c.rev > rev)
+        query = _PLACES.where(participants.c.thread_id == thread_id, participants.c.rev > rev)
         if up_to is not None:
             query = query.where(participants.c.rev <= up_to)
         return tuple(_receipt(row) for row in self._connection.execute(query.order_by(participants.c.rev)))
 
-    def _read_values(self, row: Row[Any], target: int, now: int) -> dict[str, Any]:
-        own = 0
-        if target < row.last_seq:
-            own = self._messages.count_own(row.thread_id, row.user_id, target)
-        return {"read_seq": target, "read_at": now, "own_since_read": own}
+    def _tell(self, kind: ReceiptKind, place: _Place) -> None:
+        place.set_untold(kind, untold=False)
+        place.rev = place.thread_rev = place.thread_rev + 1
+        self._connection.execute(_SET_REV, {"in_thread": place.thread_id, "to": place.rev})
 
-    def _next_rev(self, row: Row[Any]) -> int:
-        rev = int(row.thread_rev) + 1
-        self._connection.execute(update(threads).where(threads.c.id == row.thread_id).values(rev=rev))
-        return rev
+    def _update(self, place: _Place) -> None:
+        values = {f"to_{name}": getattr(place, name) for name in _MOVING}
+        self._connection.execute(_MOVE, {"in_thread": place.thread_id, "of_user": place.user_id, **values})
 
-    def _update(self, row: Row[Any], values: Mapping[str, Any]) -> None:
-        place = (participants.c.thread_id == row.thread_id) & (participants.c.user_id == row.user_id)
-        self._connection.execute(update(participants).where(place).values(values))
-
-    @staticmethod
-    def _select() -> Any:
-        return (
-            select(
-                participants,
-                threads.c.last_seq,
-                threads.c.rev.label("thread_rev"),
-                threads.c.participant_count,
-                users.c.display_name,
-            )
-            .join(threads, threads.c.id == participants.c.thread_id)
-            .join(users, users.c.id == participants.c.user_id)
-        )
-
-    def _lock(self, thread_id: str, user_id: str) -> Row[Any]:
-        # First the thread, then the rest: a joined row read before the lock was granted could be stale.
-        self._connection.execute(select(threads.c.id).where(threads.c.id == thread_id).with_for_update())
-        row = self._connection.execute(
-            self._select().where(participants.c.thread_id == thread_id, participants.c.user_id == user_id)
-        ).one_or_none()
+    def _lock(self, thread_id: str, user_id: str) -> _Place:
+        keys = {"in_thread": thread_id, "of_user": user_id}
+        if self._connection.dialect.name != "sqlite":  # whose only writer it is
+            # First the thread, then the rest: a joined row read before the lock was granted could be stale.
+            self._connection.execute(_LOCK, {"in_thread": thread_id})
+        row = self._connection.execute(_PLACE, keys).one_or_none()
         if row is None:
             raise NotFoundError
-        return row
+        return _Place(*row)  # type: ignore[call-arg]
 
-    def _change(self, kind: ReceiptKind, row: Row[Any], from_seq: int, *, moved: bool, told: bool) -> ReceiptChange:
-        private = row.participant_count > LARGE_THREAD_PARTICIPANTS
-        heard = told or (moved and private)
+    def _change(self, kind: ReceiptKind, place: _Place, from_seq: int, *, moved: bool, told: bool) -> ReceiptChange:
+        heard = told or (moved and place.private)
         ids: tuple[str, ...] = ()
         if kind == "read" and heard:
-            ids = self._messages.ids_of_others(row.thread_id, row.user_id, from_seq, row.read_seq, MAX_TOLD_IDS)
-        everyone = select(participants.c.user_id).where(participants.c.thread_id == row.thread_id)
-        audience = (row.user_id,) if private else tuple(self._connection.execute(everyone).scalars()) if heard else ()
-        return ReceiptChange(_receipt(row), audience, ids, from_seq, moved=moved, told=told, private=private)
+            ids = self._messages.ids_of_others(place.thread_id, place.user_id, from_seq, place.read_seq, MAX_TOLD_IDS)
+        audience: tuple[str, ...] = (place.user_id,) if place.private else ()
+        if heard and not place.private:
+            audience = tuple(self._connection.execute(_AUDIENCE, {"in_thread": place.thread_id}).scalars())
+        return ReceiptChange(_receipt(place), audience, ids, from_seq, moved=moved, told=told, private=place.private)
 
 
-def _receipt(row: Row[Any]) -> Receipt:
+def _receipt(place: Any) -> Receipt:
     return Receipt(
-        thread_id=row.thread_id,
-        user_id=row.user_id,
-        user_name=row.display_name,
-        read_seq=row.read_seq,
-        read_at=row.read_at,
-        delivered_seq=row.delivered_seq,
-        delivered_at=row.delivered_at,
-        unread_count=row.last_seq - row.read_seq - row.own_since_read,
-        rev=row.rev,
+        thread_id=place.thread_id,
+        user_id=place.user_id,
+        user_name=place.display_name,
+        read_seq=place.read_seq,
+        read_at=place.read_at,
+        delivered_seq=place.delivered_seq,
+        delivered_at=place.delivered_at,
+        unread_count=place.last_seq - place.read_seq - place.own_since_read,
+        rev=place.rev,
     )

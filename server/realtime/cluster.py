@@ -1,0 +1,281 @@
+"""Several processes over one Redis, each of which hears what its own clients hear, and no more (ADR 0014).
+
+Every room of the application has a Redis channel, whatever the namespace. A process is subscribed to the channels of
+the rooms that connections of its own are in. An event goes, encoded once, to the channels of all its rooms; one for
+many rooms goes once to a channel that all processes hear. While Redis is away a process works on its own.
+
+A message is
+
+    kind (1 byte)  host (16)  number (8)  head (JSON)  line feed  body (JSON)
+
+The head names the event, the connection to skip, and the routes; the body is the payload as clients get it, and is
+forwarded as it came. The same bytes go to all channels of an event, so a process that hears several of them takes the
+first for all its rooms, and knows the others by their number. Numbers of one host only grow. What python-socketio's own
+API says (`emit` of any kind, callbacks, `disconnect`, ...) has no head; its JSON is the stock one.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+import structlog
+from socketio.async_pubsub_manager import AsyncPubSubManager
+
+from server.realtime.managers import LocalManager
+from server.realtime.redis_link import Link, RedisLink
+from server.realtime.rooms import Route
+from server.realtime.subscriptions import Subscriptions
+
+DEFAULT_PREFIX: Final = "verihome"
+MAX_CHANNELS: Final = 16
+"""An event for more rooms than this is told to all processes at once."""
+MAX_STOCK_QUEUE: Final = 10_000
+MAX_HOSTS: Final = 1_000
+
+_EVENT: Final = b"\x01"
+_STOCK: Final = b"\x02"
+_STOCK_JSON: Final = b"{"
+"""How a message of another program begins that emits with python-socketio's own Redis managers."""
+_HOST: Final = slice(1, 17)
+_NUMBER: Final = slice(17, 25)
+_HEAD_FROM: Final = 25
+
+log = structlog.get_logger()
+
+
+class _Message(NamedTuple):
+    event: str
+    skip: str | None
+    routes: Sequence[Route]
+    body: bytes
+
+
+class RedisManager(AsyncPubSubManager, LocalManager):
+    """The manager of a process among others.
+
+    `received` counts messages of other processes that this one was sent; `dropped`, those that no other process will
+    hear (too long an outage, or handling `emit`s of the stock kind takes longer than they take to come).
+    """
+
+    name = "redis"
+
+    def __init__(
+        self,
+        url: str,
+        redis_options: dict[str, Any] | None = None,
+        prefix: str = DEFAULT_PREFIX,
+        link: Link | None = None,
+    ) -> None:
+        AsyncPubSubManager.__init__(self, channel=f"{prefix}:events")  # it calls LocalManager's
+        self._link: Link = link or RedisLink(url, redis_options)
+        self._subscriptions = Subscriptions(self._link.subscribe, self._link.unsubscribe, self._note_up)
+        self._prefix = f"{prefix}:".encode()
+        self._stock_channel: bytes = self.channel.encode()
+        self._all_channel = f"{prefix}:all".encode()
+        self._host: bytes = bytes.fromhex(self.host_id)
+        self._number = 0
+        self._numbers: dict[bytes, bytes] = {}
+        self._stock: asyncio.Queue[bytes] = asyncio.Queue(MAX_STOCK_QUEUE)
+        self._stock_dropped = 0
+        self._publishing = False
+        self._last_state: str | None = None
+        self._complained = False
+
+    # --- Life
+
+    @property
+    def cluster_state(self) -> str:
+        """`ok` while both connections are there and all is subscribed, else `degraded`."""
+        return "ok" if self._publishing and self._subscriptions.complete else "degraded"
+
+    @property
+    def channels(self) -> int:
+        """How many channels this process is to hear."""
+        return len(self._subscriptions)
+
+    @property
+    def dropped(self) -> int:
+        """How many messages nobody will hear."""
+        return self._link.dropped + self._stock_dropped
+
+    @dropped.setter
+    def dropped(self, _value: int) -> None:
+        """LocalManager begins with 0; the link counts."""
+
+    def initialize(self) -> None:
+        """Begin to listen and to publish."""
+        super().initialize()
+        self._subscriptions.use(self._all_channel)
+        self._subscriptions.use(self._stock_channel)
+        self._link.start(self)
+
+    async def close(self) -> None:
+        """Publish what waits if Redis is there, and disconnect."""
+        self._last_state = "degraded"  # nothing to say about it
+        await self._link.close()
+        thread = getattr(self, "thread", None)
+        if thread is not None:
+            thread.cancel()
+            await asyncio.gather(thread, return_exceptions=True)
+
+    # --- Telling others
+
+    def broadcast(
+        self, event: str, payload: dict[str, Any], namespace: str, rooms: Sequence[str], skip: str | None = None
+    ) -> None:
+        """Tell everyone in the rooms, on all processes, except the connection `skip`."""
+        self.tell(event, payload, [(namespace, rooms)], skip)
+
+    def tell(self, event: str, payload: dict[str, Any], routes: Sequence[Route], skip: str | None = None) -> None:
+        """Tell an event, here at once, and to the other processes. A failure here does not keep it from them."""
+        body = orjson.dumps(payload)
+        try:
+            self.deliver_routes(event, body, routes, skip)
+        finally:
+            channels = self._channels_of(routes)
+            if channels:
+                self._send(channels, _EVENT, b"%b\n%b" % (orjson.dumps((event, skip, routes)), body))
+
+    async def _publish(self, data: dict[str, Any]) -> None:
+        """Publish a message of the stock kind: to a room's channel if it is an `emit` to just that room."""
+        room = data.get("room")
+        channel = self._stock_channel
+        if data["method"] == "emit" and isinstance(room, str) and ":" in room:
+            channel = self._channel(room)
+        self._send([channel], _STOCK, self.json.dumps(data).encode())
+
+    def _send(self, channels: Sequence[bytes], kind: bytes, content: bytes) -> None:
+        self._number += 1
+        self._link.publish(channels, b"%b%b%b%b" % (kind, self._host, self._number.to_bytes(8), content))
+
+    def _channels_of(self, routes: Sequence[Route]) -> Sequence[bytes]:
+        rooms = dict.fromkeys(room for _, named in routes for room in named)
+        if len(rooms) > MAX_CHANNELS or not all(":" in room for room in rooms):
+            return [self._all_channel]
+        return [self._channel(room) for room in rooms]
+
+    def _channel(self, room: str) -> bytes:
+        return self._prefix + room.encode()
+
+    # --- Hearing others
+
+    def room_opened(self, room: str) -> None:
+        """A room has its first connection here: hear it."""
+        self._subscriptions.use(self._channel(room))
+
+    def room_closed(self, room: str) -> None:
+        """A room has no connection here any more: no longer hear it."""
+        self._subscriptions.release(self._channel(room))
+
+    def heard(self, room: str) -> Awaitable[None] | None:
+        """Return what to wait for until a room is heard on all processes; None if it is, or if Redis is away."""
+        return self._subscriptions.heard(self._channel(room))
+
+    async def enter_room(self, sid: str, namespace: str, room: str, eio_sid: str | None = None) -> None:
+        """Let a connection enter a room, and return when what others emit to it is heard."""
+        await super().enter_room(sid, namespace, room, eio_sid)
+        if isinstance(room, str) and ":" in room and (waiting := self.heard(room)) is not None:
+            await waiting
+
+    def take(self, message: bytes) -> None:
+        """A message came. Those of this very process come back too. Never raises."""
+        if message[_HOST] == self._host:
+            return
+        self.received += 1
+        kind = message[:1]
+        if kind == _EVENT:
+            self._take_event(message)
+        elif kind == _STOCK:
+            if self._is_new(message):
+                self._take_stock(message[_HEAD_FROM:])
+        elif kind == _STOCK_JSON:
+            self._take_stock(message)
+        else:
+            self._complain(message)
+
+    def _take_event(self, message: bytes) -> None:
+        if not self._is_new(message):
+            return
+        try:
+            event, skip, routes, body = _parse(message)
+        except (ValueError, TypeError):
+            self._complain(message)
+            return
+        try:
+            self.deliver_routes(event, body, routes, skip)
+        except Exception:
+            log.exception("event of another process not delivered", published=event)
+
+    def _is_new(self, message: bytes) -> bool:
+        """Tell whether this is the first copy of a message (the others came on other channels, or were sent again)."""
+        host, number = message[_HOST], message[_NUMBER]
+        last = self._numbers.get(host)
+        if last is None:
+            if len(self._numbers) >= MAX_HOSTS:
+                del self._numbers[next(iter(self._numbers))]
+        elif number <= last:
+            return False
+        self._numbers[host] = number
+        return True
+
+    def _take_stock(self, message: bytes) -> None:
+        if self._stock.full():
+            self._stock_dropped += 1
+            self._stock.get_nowait()
+        self._stock.put_nowait(message)
+
+    async def _listen(self) -> AsyncIterator[bytes]:
+        """Yield messages of the stock kind, one after the other, to the stock task that handles them."""
+        while True:
+            yield await self._stock.get()
+
+    def _complain(self, message: bytes) -> None:
+        if not self._complained:
+            self._complained = True
+            log.warning("unknown message from redis ignored, and all that follow", begins=repr(message[:32]))
+
+    # --- The link
+
+    def confirmed(self, channel: bytes) -> None:
+        """Redis answered a command of a channel."""
+        self._subscriptions.confirmed(channel)
+
+    def listening(self, *, up: bool) -> None:
+        """The listening connection comes or goes."""
+        if up:
+            self._subscriptions.connected()
+        else:
+            self._subscriptions.disconnected()
+            self._note_down()
+
+    def publishing(self, *, up: bool) -> None:
+        """The publishing connection comes or goes."""
+        self._publishing = up
+        if up:
+            self._note_up()
+        else:
+            self._note_down()
+
+    def _note_up(self) -> None:
+        if self.cluster_state == "ok" and self._last_state != "ok":
+            self._last_state = "ok"
+            log.info("redis joined: this process works with the others")
+
+    def _note_down(self) -> None:
+        if self._last_state != "degraded":
+            self._last_state = "degraded"
+            log.warning("redis away: this process works on its own until it comes back")
+
+
+def _parse(message: bytes) -> _Message:
+    """Read a message.
+
+    Raises:
+        ValueError, TypeError: it is malformed.
+    """
+    end = message.index(b"\n", _HEAD_FROM)
+    event, skip, routes = orjson.loads(message[_HEAD_FROM:end])
+    if not isinstance(event, str) or not isinstance(skip, str | None):
+        raise TypeError
+    return _Message(event, skip, [(namespace, rooms) for namespace, rooms in routes], message[end + 1 :])
