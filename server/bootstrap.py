@@ -128,7 +128,12 @@ def build(
     database = database or open_database(settings.database_url, sqlite_synchronous=settings.sqlite_synchronous)
     tasks, registry = Tasks(), CollectorRegistry()
     manager, store = _cluster(settings)
-    sio = create_server(client_manager=manager, cors_allowed_origins=[], keeps_environ=False)
+    sio = create_server(
+        client_manager=manager,
+        cors_allowed_origins=[],  # origins are checked for all routes alike, by a middleware
+        keeps_environ=False,
+        websocket_deflate=settings.websocket_deflate,
+    )
     sio.default_locale = settings.default_locale
     publisher = RoomPublisher(manager)
     if push_sender is None and settings.vapid is not None:

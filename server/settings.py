@@ -50,6 +50,7 @@ class Settings:
     default_locale: Locale
     max_message_chars: int
     websocket_enabled: bool
+    websocket_deflate: bool
     heartbeat_interval_s: int
     reconnect_attempts: int
     presence_grace_s: float
@@ -112,6 +113,7 @@ def _load(env: Env) -> Settings:
         default_locale=_choice(env, "DEFAULT_LOCALE", "es", ("es", "en")),
         max_message_chars=_ranged(env.int, "MAX_MESSAGE_CHARS", 4_000, 1, MAX_MESSAGE_CHARS),
         websocket_enabled=env.bool("WEBSOCKET_ENABLED", True),
+        websocket_deflate=env.bool("WS_DEFLATE", False),
         heartbeat_interval_s=_ranged(env.int, "WEBSOCKET_HEARTBEAT_INTERVAL", 30, 1, 3_600),
         reconnect_attempts=_ranged(env.int, "WEBSOCKET_RECONNECT_ATTEMPTS", 5, 0, 1_000_000),
         presence_grace_s=_ranged(env.float, "PRESENCE_GRACE_S", 5.0, 0, 600),
