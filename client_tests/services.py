@@ -108,13 +108,13 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(port: int | None = None) -> Iterator[RedisServer]:
-    """Run a Redis without persistence; gone at the end with its folder."""
+def redis_server(port: int | None = None, *more: str) -> Iterator[RedisServer]:
+    """Run a Redis without persistence, with `more` flags; gone at the end with its folder."""
     binary = _find("redis-server", package="redis-server")
     port = port or free_port()
     with _scratch_folder("redis") as folder:
         flags = ["--save", "", "--appendonly", "no", "--dir", str(folder), "--bind", LOOPBACK]
-        server = RedisServer(port, _Child([binary, "--port", str(port), *flags], folder, signal.SIGTERM))
+        server = RedisServer(port, _Child([binary, "--port", str(port), *flags, *more], folder, signal.SIGTERM))
         server.start()
         try:
             yield server

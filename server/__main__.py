@@ -22,6 +22,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m server", description="VeriHome Realtime")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="run the server (DEMO=1: with people and a key of its own)")
+    serve.add_argument(
+        "--workers", type=int, default=1, help="processes that share the port; more than one need REDIS_URL (default 1)"
+    )
     serve.set_defaults(run=_serve)
     migrate = commands.add_parser("migrate", help="bring the database's tables up to date")
     migrate.set_defaults(run=_migrate)
@@ -39,16 +42,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(_options: argparse.Namespace) -> int:
-    from server.app import create_app, run
+def _serve(options: argparse.Namespace) -> int:
     from server.logs import set_up_logs
     from server.settings import load_settings
     from server.storage.engine import migrate
 
     settings = load_settings()
     set_up_logs(settings.log_level)
-    if settings.demo:
+    if settings.demo and settings.worker is None:
         migrate(settings.database_url)
+    if options.workers != 1 and settings.worker is None:
+        from server.supervisor import supervise
+
+        return supervise(settings, options.workers)
+    from server.app import create_app, run
+
     run(create_app(settings), settings)
     return 0
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import structlog
 from aiohttp import web
@@ -16,6 +17,7 @@ from server.routes.demo import DemoRoutes
 from server.routes.demo_content import DemoContent
 from server.routes.docs import add_docs
 from server.routes.health import HealthRoutes
+from server.routes.metrics import Metrics
 from server.routes.middleware import (
     OriginPolicy,
     log_middleware,
@@ -27,11 +29,14 @@ from server.routes.rest import MAX_BODY_BYTES, RestRoutes
 from server.routes.web_app import WebAppRoutes
 from server.routes.websocket import PlainRoutes
 from server.settings import Settings
+from server.supervisor import end_with_supervisor, inherited_sockets
 
 MAX_EXIT_S = 3.0
 """So long may requests that are under way take to end after SIGTERM."""
 KEEPALIVE_S = 95
 """Longer than Heroku's router keeps its connections (90 s), so that it never meets one that we just closed."""
+
+BACKLOG = 4096
 
 CONTAINER: web.AppKey[Container] = web.AppKey("container", Container)
 
@@ -76,7 +81,7 @@ def _add_routes(app: web.Application, parts: Container) -> None:
         parts.services.connections,
         parts.dispatcher,
         settings.service_tokens,
-        parts.registry,
+        Metrics(parts.registry, parts.services.stats, parts.relay),
         locale,
     ).add_to(app)
     if settings.websocket_enabled:
@@ -110,22 +115,65 @@ async def _drain(app: web.Application) -> None:
 def run(app: web.Application, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     app.on_startup.append(_announce)
-    web.run_app(
+    loop = _event_loop()
+    asyncio.set_event_loop(loop)
+    serving = loop.create_task(_serve(app, settings))
+    try:
+        loop.run_until_complete(serving)
+    except (web.GracefulExit, KeyboardInterrupt):
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(serving)
+    finally:
+        _cancel_all(loop)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+async def _serve(app: web.Application, settings: Settings) -> None:
+    runner = web.AppRunner(
         app,
-        host=settings.host,
-        port=settings.port,
+        handle_signals=True,
         access_log=None,
-        print=None,
         keepalive_timeout=KEEPALIVE_S,
         shutdown_timeout=MAX_EXIT_S,
-        backlog=4096,
-        loop=_event_loop(),
     )
+    await runner.setup()
+    try:
+        for site in _sites(runner, settings):
+            await site.start()
+        relay = app[CONTAINER].relay
+        if relay is not None:
+            relay.start(runner.server)
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+def _sites(runner: web.AppRunner, settings: Settings) -> list[web.BaseSite]:
+    worker = settings.worker
+    if worker is None:
+        return [web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)]
+    with suppress(FileNotFoundError):
+        worker.http_path.unlink()  # of a worker that died
+    own = web.UnixSite(runner, str(worker.http_path), backlog=BACKLOG)
+    return [own, *(web.SockSite(runner, inherited, backlog=BACKLOG) for inherited in inherited_sockets())]
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
 async def _announce(app: web.Application) -> None:
     settings, log = app[CONTAINER].settings, structlog.get_logger()
     _settle_garbage_collector()
+    if settings.worker is not None:
+        end_with_supervisor()
+        log.info("worker ready", worker=settings.worker.number)
+        return
     if settings.demo:
         log.warning("demo: everyone who asks gets a token; never run this where it matters")
     shown = "localhost" if settings.host == "0.0.0.0" else settings.host  # noqa: S104

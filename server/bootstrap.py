@@ -17,6 +17,7 @@ from server.realtime.cluster import RedisManager
 from server.realtime.managers import LocalManager
 from server.realtime.presence import MemoryPresenceStore, RedisPresenceStore
 from server.realtime.publisher import Publisher as RoomPublisher
+from server.realtime.relay import Relay
 from server.realtime.sio import RealtimeServer, create_server
 from server.realtime.webpush import WebPush
 from server.routes.health import StateCollector
@@ -27,7 +28,7 @@ from server.services.kept_answers import KeptAnswers
 from server.services.messages import MessageService
 from server.services.notifications import NotificationService
 from server.services.people import PeopleService
-from server.services.ports import Clock, PresenceStore, Publisher, PushSender
+from server.services.ports import Clock, Peers, PresenceStore, Publisher, PushSender
 from server.services.presence import PresenceService
 from server.services.push import PushingPublisher, PushService
 from server.services.receipts import ReceiptService
@@ -80,6 +81,7 @@ class Container:
     publisher: RoomPublisher
     services: Services
     dispatcher: Dispatcher
+    relay: Relay | None
     registry: CollectorRegistry
 
     async def start(self) -> None:
@@ -108,6 +110,8 @@ class Container:
             await self.services.push.close()
         with suppress(UnavailableError):  # the shutdown goes on although the database may be away
             await self.services.presence.close()
+        if self.relay is not None:
+            await self.relay.close()
         await self.tasks.close()
         await self.manager.close()
         await self.database.close()
@@ -135,10 +139,13 @@ def build(
         websocket_deflate=settings.websocket_deflate,
     )
     sio.default_locale = settings.default_locale
+    relay = Relay(settings.worker) if settings.worker is not None else None
+    if relay is not None:
+        sio.eio.tag, sio.eio.relay = relay.worker.tag, relay.relay
     publisher = RoomPublisher(manager)
     if push_sender is None and settings.vapid is not None:
         push_sender = WebPush(settings.vapid, now)
-    services = _make_services(settings, database, publisher, store, tasks, now, push_sender)
+    services = _make_services(settings, database, publisher, store, tasks, now, push_sender, peers=relay)
     registry.register(StateCollector(database, manager, publisher, services.stats, services.push))
     return Container(
         settings=settings,
@@ -151,6 +158,7 @@ def build(
         dispatcher=Dispatcher(
             handlers(services), settling_handlers(services), services.connections.check_token, tasks, registry
         ),
+        relay=relay,
         registry=registry,
     )
 
@@ -199,7 +207,7 @@ def handlers(services: Services) -> Mapping[str, Callable[..., Any]]:
     }
 
 
-def _make_services(
+def _make_services(  # noqa: PLR0913 - all parts that services are made of
     settings: Settings,
     database: Database,
     publisher: Publisher,
@@ -207,6 +215,8 @@ def _make_services(
     tasks: Tasks,
     now: Clock,
     push_sender: PushSender | None,
+    *,
+    peers: Peers | None,
 ) -> Services:
     public_key = settings.vapid.public if settings.vapid else None
     user_settings = UserSettingsService(database, publisher, now, public_key)
@@ -245,7 +255,7 @@ def _make_services(
         revocations=revocation_service,
         sync=SyncService(database),
         connections=connection_service,
-        stats=StatsService(connection_service, messages, presence_service, now),
+        stats=StatsService(connection_service, messages, presence_service, now, peers),
         kept_answers=KeptAnswers(database, now),
         settings=user_settings,
         push=push_service,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from environs import Env, EnvError
 
 from server.contract.vapid import VapidKey, load_vapid_key, new_private_key
+from server.realtime.relay import Worker
 from server.services.actor import Locale
 from server.services.auth import ServiceTokens
 from server.services.people import Directory
@@ -59,6 +60,7 @@ class Settings:
     log_level: str
     vapid: VapidKey | None
     demo: bool
+    worker: Worker | None
 
 
 def load_settings(environment: dict[str, str] | None = None) -> Settings:
@@ -105,7 +107,7 @@ def _load(env: Env) -> Settings:
         database_url=_database_url(env.str("DATABASE_URL", "") or DEFAULT_DATABASE_URL),
         sqlite_synchronous=_choice(env, "SQLITE_SYNCHRONOUS", "FULL", ("OFF", "NORMAL", "FULL", "EXTRA")),
         redis_url=redis_url(env.str("REDIS_URL", "")),
-        redis_prefix=_redis_prefix(env.str("REDIS_PREFIX", "verihome")),
+        redis_prefix=_redis_prefix(env.str("REDIS_PREFIX", "") or "verihome"),
         tokens=_tokens(env, demo=demo),
         service_tokens=ServiceTokens(_texts(env, "SERVICE_TOKENS")),
         allowed_origins=frozenset(origin.rstrip("/") for origin in _texts(env, "ALLOWED_ORIGINS")),
@@ -122,7 +124,14 @@ def _load(env: Env) -> Settings:
         log_level=_choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         vapid=_vapid(env, demo=demo),
         demo=demo,
+        worker=_worker(env),
     )
+
+
+def _worker(env: Env) -> Worker | None:
+    """Return which worker this is; the supervisor says so to those that it starts (supervisor.py)."""
+    number, _, count = env.str("VERIHOME_WORKER", "").partition("/")
+    return Worker(int(number), int(count), Path(env.str("VERIHOME_WORKER_FOLDER"))) if number else None
 
 
 def redis_url(url: str) -> str | None:

@@ -17,7 +17,7 @@ import aiohttp
 WAIT_S = 5.0
 """How long anything may take that is to happen."""
 
-SETTLE_S = 0.1
+SETTLE_S = 0.06
 """How long a request is given to arrive where it waits."""
 
 SEPARATOR = "\x1e"

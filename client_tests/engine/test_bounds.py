@@ -199,6 +199,27 @@ async def test_polling_client_that_pauses_is_not_dropped(chat: Chat, http: Http)
     assert chat.left == []
 
 
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_client_that_keeps_up_is_never_dropped(start_chat: StartChat, http: Http, transport: str) -> None:
+    """The bounds are of what waits, not of all that was ever sent."""
+    chat = await start_chat(max_queue_packets=20, max_queue_bytes=200_000)
+    if transport == "polling":
+        client = await joined_polling(chat, http)
+    else:
+        ws, _ = await open_ws(http, chat.url)
+        await ws.send_str("40")
+        await receive(ws)
+    for number in range(60):
+        for more in range(3):
+            await chat.sio.emit("event", (number * 3 + more, "x" * 10_000))
+        for more in range(3):
+            text = f"4{(await client.messages(1))[0]!s}" if transport == "polling" else await receive(ws)
+            assert packet(text).data[1] == number * 3 + more
+    assert chat.left == []
+    if transport == "websocket":
+        await ws.close()
+
+
 async def test_client_that_never_reads_its_own_echoes_is_bounded(chat: Chat) -> None:
     """One that makes the server answer, and reads no answer, is dropped or held back: memory stays."""
     wire = await joined_wire(chat)

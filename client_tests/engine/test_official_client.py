@@ -1,10 +1,11 @@
-"""The official JavaScript client against a bare server: what its bursts and its upgrade may lose or double."""
+"""The official clients against a bare server: what their bursts and their upgrade may lose or double."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import socketio
 
 from client_tests.engine.raw import until
 from client_tests.engine.servers import Chat, emptied
@@ -132,3 +133,27 @@ async def test_refused_namespace_is_told(chat: Chat, js: JsClients) -> None:
     assert error["message"] == "Invalid namespace"
     await client.heard("connect", count=2)
     assert await client.call("ack", {"n": 1}, "/custom") == {"n": 1}
+
+
+@each_transport
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+async def test_bursts_of_the_python_client_and_to_it_arrive_once_and_in_order(
+    chat: Chat, transports: list[str] | None, binary: bool
+) -> None:
+    """200 events each way at once, by python-socketio's client, which takes 16 packets of a payload and no more."""
+    heard: list[Any] = []
+    client = socketio.AsyncClient(reconnection=False)
+    client.on("step", heard.append)
+    await client.connect(chat.url.removesuffix("/socket.io/"), transports=transports, wait_timeout=5)
+    events = [b"%d" % number if binary else {"n": number} for number in range(BURST)]
+    for event in events:
+        await chat.sio.emit("step", event)
+    for event in events:
+        await client.emit("note", event)
+    await until(lambda: len(heard) == len(chat.heard) == BURST)
+    assert heard == events
+    assert chat.heard == [(event,) for event in events]
+    assert await client.call("ack", "alive", timeout=5) == "alive"
+    await client.disconnect()
+    await client.shutdown()
+    await emptied(chat.sio)

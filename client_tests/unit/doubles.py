@@ -77,6 +77,9 @@ class FakeConnection(Ear):
         """Remember what was told to this connection alone."""
         self.note(event)
 
+    def expect(self, user_id: str) -> None:
+        """Nothing to wait for."""
+
     def hear_user(self, user_id: str) -> None:
         """Hear a user."""
         self.hears.add(("user", user_id))

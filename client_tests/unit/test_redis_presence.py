@@ -35,7 +35,7 @@ async def make(redis: RedisServer) -> AsyncIterator[Make]:
 async def forget_place(redis: RedisServer, name: str) -> None:
     """Let a process's place be overdue, as if its time had passed."""
     async with Redis.from_url(redis.url) as client:
-        assert await client.zadd(f"{presence.PREFIX}:processes", {name: 1}, xx=True, ch=True)
+        assert await client.zadd("verihome:presence:processes", {name: 1}, xx=True, ch=True)
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

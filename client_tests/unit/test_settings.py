@@ -89,6 +89,7 @@ def test_load_reads_every_variable() -> None:
         ("PORT", ["-1", "65536", "http", "80.5", ""]),
         ("DATABASE_URL", ["mysql://h/d", "sqlite://x", "/var/db", "postgresql+asyncpg://h/d"]),
         ("SQLITE_SYNCHRONOUS", ["full", "MAYBE"]),
+        ("REDIS_PREFIX", ["a b", "ü", "x" * 65, "*"]),
         ("REDIS_URL", ["http://h", "h:6379", "redis://[", "redis://h:port"]),
         ("JWT_SECRET", ["short"]),
         ("JWT_ALGORITHMS", ["none", "RS256", "HS256,ES256"]),

@@ -36,7 +36,8 @@ _MESSAGES = {
     VERSION_UNSUPPORTED: "Unsupported protocol version",
 }
 
-Relay = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
+Relay = Callable[[web.Request, str], Awaitable[web.StreamResponse | None]]
+"""Answers a request for a session of another worker; None if there is no such worker."""
 Receiver = Callable[[Session, Any], None]
 
 
@@ -101,7 +102,7 @@ class EngineServer(engineio.AsyncServer):
             return await self._open(request, transport)
         session = self.sockets.get(sid)
         if session is None and self.relay is not None and not sid.startswith(self.tag):
-            return await self.relay(request, sid)
+            return await self.relay(request, sid) or self._refuse(request, SESSION_UNKNOWN)
         return await self._go_on(request, transport, session)
 
     def _mistake(self, request: web.Request) -> int | None:

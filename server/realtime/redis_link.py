@@ -26,6 +26,8 @@ MAX_WRITE: Final = 500
 FIRST_RETRY_S: Final = 0.1
 MAX_RETRY_S: Final = 2.0
 CONNECT_TIMEOUT_S: Final = 3.0
+LASTED_S: Final = 5.0
+"""A connection that lived longer than this worked: what follows is a new trouble."""
 PING_EVERY_S: Final = 1.0
 DEAF_AFTER_PINGS: Final = 4
 CLOSE_TIMEOUT_S: Final = 1.0
@@ -335,7 +337,7 @@ class _KeptConnection:
 
     def start(self, name: str) -> None:
         """Connect, and go on trying."""
-        self._task = asyncio.create_task(self._keep(), name=name)
+        self._task = asyncio.create_task(self._keep(name), name=name)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -344,7 +346,7 @@ class _KeptConnection:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    async def _keep(self) -> None:
+    async def _keep(self, name: str) -> None:
         loop = asyncio.get_running_loop()
         tries = 0
         while True:
@@ -354,9 +356,16 @@ class _KeptConnection:
             except (RedisError, OSError, TimeoutError) as error:
                 reason = str(error) or type(error).__name__
                 self._changed(None)
-            tries = 0 if loop.time() - began > CONNECT_TIMEOUT_S + MAX_RETRY_S else tries + 1
-            log.debug("redis connection ended", reason=reason, tries=tries)
+            except Exception:
+                log.exception("redis connection failed", connection=name)
+                reason = "a fault of this server"
+                self._changed(None)
+            if loop.time() - began > LASTED_S:
+                tries = 0
+            if not tries:
+                log.warning("redis connection ended", connection=name, reason=reason)
             longest = min(FIRST_RETRY_S * 2 ** min(tries, 10), MAX_RETRY_S)
+            tries += 1
             await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - spreads processes, hides nothing
 
     async def _use(self) -> str:

@@ -84,21 +84,18 @@ class WebSockets:
             HTTPBadRequest: it is no WebSocket handshake (RFC 6455 4.2.1).
         """
         headers, deflates = self._handshake(request, protocols)
-        http = cast("Any", request.protocol)  # aiohttp's own attributes: see test_stock.py
-        transport, unread = http.transport, http._message_tail  # noqa: SLF001
+        transport, unread = detach(request)
         if transport is None or transport.is_closing():
-            return _TakenOver(request)
+            return TakenOver(request)
         websocket = WebSocket(self, transport, deflates=deflates)
         self.open.add(websocket)
         transport.write(headers)
-        transport.set_protocol(websocket)
-        http.transport = None
-        http.connection_lost(None)  # aiohttp forgets the connection, and leaves the transport alone
+        transport.set_protocol(cast("asyncio.Protocol", websocket))
         websocket.listener = listen(websocket)
         websocket.start_reading()
         if unread:
             websocket.data_received(unread)
-        return _TakenOver(request)
+        return TakenOver(request)
 
     def make_dirty(self, websocket: "WebSocket") -> None:
         """Flush a WebSocket once this turn of the event loop is over."""
@@ -357,7 +354,19 @@ class WebSocket(WebSocketDataQueue):
             self._out.append(data)
 
 
-class _TakenOver(web.StreamResponse):
+def detach(request: web.Request) -> tuple[asyncio.Transport | None, bytes]:
+    """Let aiohttp forget the connection of a request, and return it with what has been read of it and not parsed.
+
+    None if the client is gone. What the handler of the request returns is `TakenOver`.
+    """
+    http = cast("Any", request.protocol)  # aiohttp's own attributes: see test_stock.py
+    transport, unread = http.transport, bytes(http._message_tail)  # noqa: SLF001
+    http.transport = None  # so that it is left alone
+    http.connection_lost(None)
+    return transport, unread
+
+
+class TakenOver(web.StreamResponse):
     """What a handler returns for a connection that is a WebSocket by now: nothing is left to do."""
 
     def __init__(self, request: web.Request) -> None:

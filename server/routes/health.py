@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -12,6 +12,7 @@ from server.domain.errors import ForbiddenError, UnavailableError
 from server.realtime.managers import LocalManager
 from server.realtime.publisher import Publisher
 from server.routes.credentials import bearer_token
+from server.routes.metrics import Metrics
 from server.routes.rest import is_loopback, respond
 from server.services.actor import Locale
 from server.services.auth import ServiceTokens
@@ -31,7 +32,7 @@ class HealthRoutes:
         connections: ConnectionService,
         dispatcher: Dispatcher,
         service_tokens: ServiceTokens,
-        registry: CollectorRegistry,
+        metrics: Metrics,
         default_locale: Locale,
     ) -> None:
         self._database = database
@@ -39,7 +40,7 @@ class HealthRoutes:
         self._connections = connections
         self._dispatcher = dispatcher
         self._service_tokens = service_tokens
-        self._registry = registry
+        self._shown = metrics
         self._default_locale = default_locale
 
     def add_to(self, app: web.Application) -> None:
@@ -47,6 +48,7 @@ class HealthRoutes:
         app.router.add_get("/healthz", self._alive)
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._metrics)
+        self._shown.add_to(app)
 
     async def _alive(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -66,8 +68,7 @@ class HealthRoutes:
         token = bearer_token(request)
         if not (is_loopback(request) if token is None else self._service_tokens.matches(token)):
             return respond(self._dispatcher.refuse(ForbiddenError(), self._default_locale, "metrics"))
-        body = generate_latest(self._registry)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await self._shown.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 class StateCollector(Collector):

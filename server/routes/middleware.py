@@ -13,6 +13,7 @@ from aiohttp.typedefs import Middleware
 from server.contract.operations import OPERATIONS
 from server.dispatch import Dispatcher
 from server.domain.errors import ForbiddenError, UnavailableError
+from server.realtime.relay import PEER_HEADER, is_from_worker
 from server.routes.rest import PREFIX, respond
 from server.services.actor import Locale, choose_locale
 from server.services.connections import ConnectionService
@@ -101,11 +102,13 @@ def proxy_middleware(trusted: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Net
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        address = request.remote or ""
+        # Of what another worker passes on, it has found out already whom it is from.
+        from_worker = is_from_worker(request)
+        address = request.headers.get(PEER_HEADER, "") if from_worker else request.remote or ""
         # A proxy may add a header of its own instead of extending the one that the client sent.
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
         hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-        while hops and _is_trusted(address, trusted):
+        while not from_worker and hops and _is_trusted(address, trusted):
             address = hops.pop()
         return await handler(request.clone(remote=address) if address != request.remote else request)
 

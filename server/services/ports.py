@@ -1,10 +1,11 @@
 """What services need of the world, as Protocols; `realtime/` and `bootstrap.py` provide it."""
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from server.domain.events import Event
 from server.domain.models import PresenceChange, PresenceState, Push, PushResult
+from server.domain.results import Stats
 
 
 class Clock(Protocol):
@@ -118,4 +119,12 @@ class PushSender(Protocol):
 
     async def close(self) -> None:
         """Let go of all connections."""
+        ...
+
+
+class Peers(Protocol):
+    """The other workers of this machine behind the same port."""
+
+    async def stats(self) -> Sequence[Stats]:
+        """Return the figures of those that answer in time."""
         ...
