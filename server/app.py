@@ -96,7 +96,8 @@ def _add_routes(app: web.Application, parts: Container) -> None:
     if settings.demo and settings.tokens.secret:
         services = parts.services
         content = DemoContent(services.threads, services.messages, services.receipts, services.notifications)
-        DemoRoutes(services.people, content, settings.tokens).add_to(app)
+        is_first = settings.worker is None or settings.worker.number == 0
+        DemoRoutes(services.people, content, settings.tokens, fills=is_first).add_to(app)
     WebAppRoutes().add_to(app)
     add_docs(app)
     RestRoutes(parts.dispatcher, parts.services.connections, parts.services.kept_answers, locale).add_to(app)

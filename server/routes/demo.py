@@ -23,7 +23,9 @@ TOKEN_TTL_S = 12 * 60 * 60
 class DemoRoutes:
     """Serves the demo. Never mounted without `DEMO=1`: it gives everyone a token."""
 
-    def __init__(self, people: PeopleService, content: DemoContent, tokens: TokenConfig) -> None:
+    def __init__(self, people: PeopleService, content: DemoContent, tokens: TokenConfig, *, fills: bool = True) -> None:
+        """`fills`: make the people and what they talk about, if they are not there (one worker of several does)."""
+        self._fills = fills
         self._people = people
         self._content = content
         self._tokens = tokens
@@ -32,7 +34,8 @@ class DemoRoutes:
         """Mount the two routes and, at the start, make the people."""
         app.router.add_get("/demo/people", self._list)
         app.router.add_post("/demo/sessions/{user_id}", self._sign_in)
-        app.on_startup.append(self._make_people)
+        if self._fills:
+            app.on_startup.append(self._make_people)
 
     async def _make_people(self, _app: web.Application) -> None:
         service = Actor("service", "", "es")
