@@ -1,17 +1,15 @@
 """The hub and plain connections: who is in which room, and nobody who is gone."""
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE
 from server.contract.operations import MESSAGING, THREADS
 from server.domain.events import Pong
-from server.realtime import connections
 from server.realtime.connections import PlainConnection
-from server.realtime.hub import Hub
+from server.realtime.frames import Encoded
+from server.realtime.hub import Hub, plain_event
 
 ROOM = "user:1"
 
@@ -21,42 +19,34 @@ class Subscriber:
 
     def __init__(self, subscriber_id: str) -> None:
         self.id = subscriber_id
-        self.heard: list[str] = []
+        self.heard: list[Encoded] = []
 
-    def write(self, text: str) -> None:
-        """Keep a frame."""
-        self.heard.append(text)
+    def write(self, message: Encoded) -> None:
+        """Keep a message."""
+        self.heard.append(message)
 
 
 class FakeWebSocket:
-    """A WebSocket whose client reads when it is let."""
+    """Keeps what it is sent, until it is closed."""
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
+        self.closing = False
         self.close_code: int | None = None
-        self.aborted = False
-        self.sends = asyncio.Event()
-        self.reads = asyncio.Event()
-        self.reads.set()
 
-    async def send_str(self, text: str) -> None:
-        """Wait until the client reads."""
-        self.sends.set()
-        await self.reads.wait()
-        self.sent.append(json.loads(text))
+    def write(self, message: Encoded) -> None:
+        """Keep a message."""
+        self.sent.append(json.loads(message.payload))
 
-    async def close(self, *, code: int) -> None:
+    def close(self, code: int) -> None:
         """Remember the code."""
+        self.closing = True
         self.close_code = code
-
-    def abort(self) -> None:
-        """Drop the connection, as its transport does."""
-        self.aborted = True
 
 
 def deliver(hub: Hub, rooms: list[str], *, namespace: str = MESSAGING, skip: str | None = None) -> int:
     """Send an event."""
-    return hub.deliver("pong", {"timestamp": 1}, namespace, rooms, skip)
+    return hub.deliver("pong", b'{"timestamp":1}', namespace, rooms, skip)
 
 
 def test_deliver_reaches_the_rooms_of_a_namespace_once() -> None:
@@ -68,7 +58,7 @@ def test_deliver_reaches_the_rooms_of_a_namespace_once() -> None:
     hub.enter(three, THREADS, "x")
     assert deliver(hub, ["x", "y", "unknown"]) == 2
     assert [len(subscriber.heard) for subscriber in (one, two, three)] == [1, 1, 0]
-    assert json.loads(one.heard[0]) == {"type": "pong", "timestamp": 1}
+    assert json.loads(one.heard[0].payload) == {"type": "pong", "timestamp": 1}
     assert one.heard[0] is two.heard[0], "encoded more than once"
 
 
@@ -112,20 +102,43 @@ def test_leave_of_every_room_leaves_nothing_behind() -> None:
     assert (hub._rooms, hub._memberships) == ({}, {})
 
 
+def test_rooms_that_come_and_go_are_counted() -> None:
+    """Once for the first connection of a namespace, once for its last."""
+    counted: list[tuple[str, int]] = []
+    hub = Hub(lambda room, change: counted.append((room, change)))
+    one, two = Subscriber("a"), Subscriber("b")
+    for subscriber in (one, two):
+        hub.enter(subscriber, MESSAGING, ROOM)
+    hub.enter(one, THREADS, ROOM)
+    hub.leave(one, MESSAGING, ROOM)
+    hub.leave(one, MESSAGING, ROOM)
+    assert counted == [(ROOM, 1), (ROOM, 1)]
+    hub.leave_all(two)
+    hub.leave_all(one)
+    assert counted == [(ROOM, 1), (ROOM, 1), (ROOM, -1), (ROOM, -1)]
+
+
+@pytest.mark.parametrize(("body", "text"), [(b"{}", {}), (b'{"a":1}', {"a": 1})])
+def test_plain_event_has_its_type_among_its_fields(body: bytes, text: dict[str, Any]) -> None:
+    """Made of the payload's JSON as it is."""
+    assert json.loads(plain_event("pong", body).payload) == {"type": "pong", **text}
+
+
 def plain(hub: Hub, websocket: FakeWebSocket, namespace: str = MESSAGING) -> PlainConnection:
     """Open a plain connection on a fake WebSocket."""
-    return PlainConnection(hub, websocket, websocket, namespace, None)  # type: ignore[arg-type]
+    return PlainConnection(hub, websocket, namespace, None, lambda: None)  # type: ignore[arg-type]
 
 
 async def test_plain_connection_sends_in_order_and_closes_with_its_code() -> None:
-    """All that was queued leaves before the close."""
-    hub, websocket = Hub(), FakeWebSocket()
-    connection = plain(hub, websocket)
+    """And tells whoever made it."""
+    closed: list[bool] = []
+    websocket = FakeWebSocket()
+    connection = PlainConnection(Hub(), websocket, MESSAGING, None, lambda: closed.append(True))  # type: ignore[arg-type]
     for number in range(5):
         connection.send(Pong(number))
-    await connection.finish(4401)
+    await connection.close(4401)
     assert [frame["timestamp"] for frame in websocket.sent] == list(range(5))
-    assert websocket.close_code == 4401
+    assert (websocket.close_code, closed) == (4401, [True])
 
 
 async def test_plain_connection_that_is_gone_enters_no_room() -> None:
@@ -133,42 +146,12 @@ async def test_plain_connection_that_is_gone_enters_no_room() -> None:
     hub = Hub()
     connection = plain(hub, FakeWebSocket())
     connection.hear_user("1")
-    await connection.finish()
+    await connection.close(1000)
+    connection.leave_all()
     connection.hear_user("1")
     connection.hear_thread("t", hear=True)
     connection.hear_typing("t", hear=True)
     assert (hub._rooms, hub._memberships) == ({}, {})
-
-
-async def test_plain_connection_that_reads_too_slowly_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It leaves all rooms and is closed with a code of its own; the others go on."""
-    monkeypatch.setattr(connections, "MAX_QUEUED_FRAMES", 3)
-    hub, slow = Hub(), FakeWebSocket()
-    slow.reads.clear()
-    dropped, other = plain(hub, slow), Subscriber("other")
-    dropped.hear_user("1")
-    hub.enter(other, MESSAGING, ROOM)
-    assert deliver(hub, [ROOM]) == 2
-    await slow.sends.wait()
-    assert [deliver(hub, [ROOM]) for _ in range(4)] == [2] * 4
-    assert deliver(hub, [ROOM]) == 1
-    await dropped.finish()
-    assert slow.close_code == SLOW_CONSUMER_CLOSE_CODE
-    assert slow.sent == []
-
-
-async def test_plain_connection_that_reads_nothing_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ending a connection does not wait for a client that takes nothing."""
-    monkeypatch.setattr(connections, "LAST_WRITES_S", 0.02)
-    deaf = FakeWebSocket()
-    deaf.reads.clear()
-    connection = plain(Hub(), deaf)
-    connection.send(Pong(1))
-    await deaf.sends.wait()
-    async with asyncio.timeout(2):
-        await connection.close(4403)
-    assert deaf.close_code == 4403
-    assert deaf.aborted, "its socket stays open"
 
 
 @pytest.mark.parametrize(("namespace", "room"), [(MESSAGING, "typing:t"), (THREADS, "thread:t")])
@@ -180,4 +163,3 @@ async def test_plain_connection_hears_typing_where_its_namespace_tells_it(namesp
     assert deliver(hub, [room], namespace=namespace) == 1
     connection.hear_typing("t", hear=False)
     assert deliver(hub, [room], namespace=namespace) == 0
-    await connection.finish()

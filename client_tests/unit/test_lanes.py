@@ -1,13 +1,14 @@
-"""Lanes: the order of one connection's operations, and what may overlap."""
+"""Lanes: the order of one connection's operations, what may overlap, and when a connection is read from no more."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from itertools import pairwise
 
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from server import lanes
-from server.domain.errors import UnavailableError
-from server.lanes import Lane
+from server.realtime import lanes
+from server.realtime.lanes import Done, Lane
 
 
 class Stage:
@@ -15,148 +16,152 @@ class Stage:
 
     def __init__(self) -> None:
         self.log: list[str] = []
-        self.tasks: dict[str, asyncio.Task[str]] = {}
-        self._gates: dict[str, asyncio.Event] = {}
+        self.throttled: list[bool] = []
+        self.lane = Lane(self.throttled.append)
+        self._dones: dict[str, Done] = {}
 
-    def enter(self, lane: Lane, name: str, *, concurrent: bool) -> None:
-        """Let an operation enter a lane."""
-        self.tasks[name] = asyncio.create_task(lane.run(self._operation(name), concurrent=concurrent))
+    def enter(self, name: str, *, concurrent: bool = False) -> None:
+        """Let an operation enter the lane."""
 
-    async def settle(self) -> None:
-        """Let everything run that can: each turn of the loop moves every task one step."""
-        for _ in range(50):
-            await asyncio.sleep(0)
-
-    async def end(self, name: str) -> None:
-        """Let an operation end."""
-        self._gates[name].set()
-        await self.settle()
-
-    def _operation(self, name: str) -> Callable[[], Awaitable[str]]:
-        gate = self._gates[name] = asyncio.Event()
-
-        async def run() -> str:
+        def start(done: Done) -> None:
             self.log.append(f"+{name}")
-            await gate.wait()
-            self.log.append(f"-{name}")
-            if name.startswith("bad"):
-                raise LookupError(name)
-            return name
+            self._dones[name] = done
 
-        return run
+        self.lane.submit(start, concurrent=concurrent)
+
+    def end(self, name: str) -> None:
+        """Let an operation end."""
+        self.log.append(f"-{name}")
+        self._dones.pop(name)()
 
 
-async def test_run_exclusive_operations_one_after_another() -> None:
-    """Each begins when the one before has ended, in the order of arrival, and gets its own answer."""
-    stage, lane = Stage(), Lane()
+def test_exclusive_operations_run_one_after_another() -> None:
+    """Each begins when the one before has ended, in the order of arrival."""
+    stage = Stage()
     for name in "abc":
-        stage.enter(lane, name, concurrent=False)
-    await stage.settle()
+        stage.enter(name)
     assert stage.log == ["+a"]
     for name in "abc":
-        await stage.end(name)
+        stage.end(name)
     assert stage.log == ["+a", "-a", "+b", "-b", "+c", "-c"]
-    assert [await stage.tasks[name] for name in "abc"] == ["a", "b", "c"]
+    assert not stage.lane.busy
 
 
-async def test_run_concurrent_operations_overlap_and_begin_in_order() -> None:
+def test_concurrent_operations_overlap_and_begin_in_order() -> None:
     """Sends do not wait for one another, and enter the writer's queue as they came."""
-    stage, lane = Stage(), Lane()
+    stage = Stage()
     for name in "abc":
-        stage.enter(lane, name, concurrent=True)
-    await stage.settle()
+        stage.enter(name, concurrent=True)
     assert stage.log == ["+a", "+b", "+c"]
     for name in "cab":
-        await stage.end(name)
-    assert stage.log[3:] == ["-c", "-a", "-b"]
+        stage.end(name)
+    assert not stage.lane.busy
 
 
-async def test_run_exclusive_waits_for_sends_and_sends_wait_for_it() -> None:
+def test_exclusive_waits_for_sends_and_sends_wait_for_it() -> None:
     """What is neither takes effect after all sends before it and before all sends after it."""
-    stage, lane = Stage(), Lane()
-    for name, concurrent in (("s1", True), ("s2", True), ("x", False), ("s3", True), ("s4", True), ("y", False)):
-        stage.enter(lane, name, concurrent=concurrent)
-    await stage.settle()
-    assert stage.log == ["+s1", "+s2"]
-    await stage.end("s2")
-    assert "+x" not in stage.log
-    await stage.end("s1")
-    assert stage.log[-1] == "+x"
-    await stage.end("x")
-    assert stage.log[-2:] == ["+s3", "+s4"]
-    await stage.end("s4")
-    await stage.end("s3")
-    assert stage.log[-1] == "+y"
-    await stage.end("y")
-
-
-@pytest.mark.parametrize("concurrent", [True, False])
-async def test_run_that_raises_does_not_block_the_lane(concurrent: bool) -> None:
-    """The caller of a failed operation gets the error; the next one runs."""
-    stage, lane = Stage(), Lane()
-    stage.enter(lane, "bad", concurrent=concurrent)
-    stage.enter(lane, "next", concurrent=False)
-    await stage.settle()
-    await stage.end("bad")
-    with pytest.raises(LookupError):
-        await stage.tasks["bad"]
-    await stage.end("next")
-    assert await stage.tasks["next"] == "next"
-
-
-@pytest.mark.parametrize("running", [True, False])
-async def test_run_cancelled_does_not_block_the_lane(running: bool) -> None:
-    """Neither one that runs nor one that still waits holds up what comes after."""
-    stage, lane = Stage(), Lane()
-    for name in "abc":
-        stage.enter(lane, name, concurrent=False)
-    await stage.settle()
-    gone = "a" if running else "b"
-    stage.tasks[gone].cancel()
-    await stage.settle()
-    assert stage.tasks[gone].cancelled()
-    for name in "abc":
-        await stage.end(name)
-    assert stage.log[-1] == "-c"
-
-
-async def test_run_waiting_then_cancelled_keeps_the_order_of_the_others() -> None:
-    """An operation that gave up waiting does not let those behind it overtake those before it."""
-    stage, lane = Stage(), Lane()
-    for name, concurrent in (("s", True), ("gone", False), ("x", False)):
-        stage.enter(lane, name, concurrent=concurrent)
-    await stage.settle()
-    stage.tasks["gone"].cancel()
-    await stage.settle()
-    assert stage.log == ["+s"]
-    await stage.end("s")
-    assert stage.log == ["+s", "-s", "+x"]
-    await stage.end("x")
-
-
-async def test_run_too_many_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is over the limit is refused at once; when there is room again, it is taken."""
-    monkeypatch.setattr(lanes, "MAX_WAITING", 3)
-    stage, lane = Stage(), Lane()
-    for name in ("a", "b", "c", "over"):
-        stage.enter(lane, name, concurrent=False)
-    await stage.settle()
-    with pytest.raises(UnavailableError):
-        await stage.tasks["over"]
-    await stage.end("a")
-    stage.enter(lane, "d", concurrent=False)
-    for name in "bcd":
-        await stage.end(name)
-    assert await stage.tasks["d"] == "d"
-
-
-async def test_lanes_of_two_connections_do_not_wait_for_each_other() -> None:
-    """A slow operation delays nobody else."""
     stage = Stage()
-    stage.enter(Lane(), "slow", concurrent=False)
-    stage.enter(Lane(), "quick", concurrent=False)
-    await stage.settle()
-    await stage.end("quick")
-    assert await stage.tasks["quick"] == "quick"
-    assert not stage.tasks["slow"].done()
-    await stage.end("slow")
+    for name, concurrent in (("s1", True), ("s2", True), ("x", False), ("s3", True), ("s4", True), ("y", False)):
+        stage.enter(name, concurrent=concurrent)
+    assert stage.log == ["+s1", "+s2"]
+    stage.end("s2")
+    assert "+x" not in stage.log
+    stage.end("s1")
+    assert stage.log[-1] == "+x"
+    stage.end("x")
+    assert stage.log[-2:] == ["+s3", "+s4"]
+    stage.end("s4")
+    stage.end("s3")
+    assert stage.log[-1] == "+y"
+    stage.end("y")
+
+
+def test_operations_that_end_at_once_take_no_stack() -> None:
+    """Thousands that waited for one, and each end within their beginning, do not nest."""
+    stage, began = Stage(), 0
+
+    def quick(done: Done) -> None:
+        nonlocal began
+        began += 1
+        done()
+
+    stage.enter("first")
+    for _ in range(10_000):
+        stage.lane.submit(quick)
+    stage.end("first")
+    assert began == 10_000
+    assert not stage.lane.busy
+
+
+def test_only_so_many_run_at_once() -> None:
+    """A burst of sends keeps its order, and the rest waits."""
+    stage = Stage()
+    names = [str(number) for number in range(lanes.MAX_RUNNING + 3)]
+    for name in names:
+        stage.enter(name, concurrent=True)
+    assert stage.log == [f"+{name}" for name in names[: lanes.MAX_RUNNING]]
+    for name in names:
+        stage.end(name)
+    assert [line for line in stage.log if line.startswith("+")] == [f"+{name}" for name in names]
+
+
+def test_connection_is_throttled_when_many_wait_and_let_go_at_half() -> None:
+    """Told once each way; nothing is refused or lost."""
+    stage = Stage()
+    names = [str(number) for number in range(lanes.MAX_WAITING + 11)]
+    for name in names:
+        stage.enter(name)
+    assert stage.throttled == [True]
+    assert stage.lane.full
+    for number, name in enumerate(names):
+        stage.end(name)
+        left = len(names) - number - 2
+        assert stage.throttled == ([True] if left > lanes.MAX_WAITING // 2 else [True, False])
+    assert not stage.lane.full
+    assert [line for line in stage.log if line.startswith("+")] == [f"+{name}" for name in names]
+
+
+async def test_idle_waits_until_all_have_ended() -> None:
+    """Also for those that enter while it waits."""
+    stage = Stage()
+    await asyncio.wait_for(stage.lane.idle(), 1)
+    stage.enter("a")
+    waiting = asyncio.create_task(stage.lane.idle())
+    await asyncio.sleep(0)
+    stage.enter("b")
+    stage.end("a")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    stage.end("b")
+    await asyncio.wait_for(waiting, 1)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=60), st.randoms(use_true_random=False))
+def test_any_mix_begins_in_order_and_never_overlaps_an_exclusive_one(
+    operations: list[tuple[bool, int]], random: "object"
+) -> None:
+    """Whatever ends when: begins are in the order of entry, an exclusive one is alone, and all end."""
+    stage = Stage()
+    choose: Callable[[list[str]], str] = random.choice  # type: ignore[attr-defined]
+    running: list[str] = []
+    kinds: dict[str, bool] = {}
+
+    def follow() -> None:
+        begun = [line[1:] for line in stage.log if line.startswith("+")]
+        ended = {line[1:] for line in stage.log if line.startswith("-")}
+        running[:] = [name for name in begun if name not in ended]
+        assert all(int(one) < int(two) for one, two in pairwise(begun))
+        assert len(running) <= 1 or all(kinds[name] for name in running)
+
+    for number, (concurrent, ends) in enumerate(operations):
+        kinds[str(number)] = concurrent
+        stage.enter(str(number), concurrent=concurrent)
+        follow()
+        for _ in range(min(ends, len(running))):
+            stage.end(choose(running))
+            follow()
+    while running:
+        stage.end(choose(running))
+        follow()
+    assert len(stage.log) == 2 * len(operations)
+    assert not stage.lane.busy
