@@ -4,10 +4,10 @@ This is the hot path: SQLAlchemy's expression layer costs several times what the
 only here, SQL is written out (ADR 0002). Both classes do the same; `append.py` decides what.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import orjson
 from sqlalchemy import Connection
 
 from server.domain.models import Message
@@ -89,39 +89,45 @@ def _message_row(message: Message) -> tuple[Any, ...]:
 
 
 class SqliteAppendIo:
-    """On `sqlite3` itself; lists travel as JSON. The writer's `BEGIN IMMEDIATE` is the lock."""
+    """On `sqlite3` itself; lists travel as JSON, both ways. The writer's `BEGIN IMMEDIATE` is the lock.
+
+    Python's driver gives up the interpreter's lock for each row that it reads and each execution, and must win it back
+    from the event loop each time. So each of these statements takes a whole batch and yields one row or none.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._sqlite: Any = connection.connection.driver_connection
 
     def lock_threads(self, ids: Sequence[str]) -> Iterable[ThreadRow]:
         """Return the threads."""
-        query = (
-            "SELECT id, last_seq, rev, info_rev, activity_at FROM threads WHERE id IN (SELECT value FROM json_each(?))"
-        )
-        return map(ThreadRow._make, self._sqlite.execute(query, (json.dumps(ids),)))
+        query = """
+            SELECT json_group_array(json_array(id, last_seq, rev, info_rev, activity_at))
+            FROM threads WHERE id IN (SELECT value FROM json_each(?))
+        """
+        return map(ThreadRow._make, self._read(query, ids))
 
     def places(self, keys: Sequence[tuple[str, str]]) -> Iterable[PlaceRow]:
         """Return the places. CROSS JOIN keeps the planner from starting anywhere but at the keys."""
         query = """
-            SELECT p.thread_id, p.user_id, p.read_seq, p.own_since_read, u.display_name
+            SELECT json_group_array(json_array(p.thread_id, p.user_id, p.read_seq, p.own_since_read, u.display_name))
             FROM json_each(?) AS k
             CROSS JOIN participants AS p
                 ON p.thread_id = json_extract(k.value, '$[0]') AND p.user_id = json_extract(k.value, '$[1]')
             CROSS JOIN users AS u ON u.id = p.user_id
         """
-        return map(PlaceRow._make, self._sqlite.execute(query, (json.dumps(keys),)))
+        return map(PlaceRow._make, self._read(query, keys))
 
     def stored(self, keys: Sequence[StoredKey]) -> list[str]:
         """Return the ids, by the unique index on just these expressions."""
         query = """
-            SELECT m.id FROM json_each(?) AS k
+            SELECT json_group_array(m.id) FROM json_each(?) AS k
             CROSS JOIN messages AS m
                 ON m.thread_id = json_extract(k.value, '$[0]')
                 AND coalesce(m.sender_id, '') = json_extract(k.value, '$[1]')
                 AND m.client_message_id = json_extract(k.value, '$[2]')
         """
-        return [row[0] for row in self._sqlite.execute(query, (json.dumps(keys),))]
+        ids: list[str] = self._read(query, [tuple(key) for key in keys])
+        return ids
 
     def write(
         self,
@@ -129,12 +135,43 @@ class SqliteAppendIo:
         heads: Sequence[tuple[int, int, int, str]],
         places: Sequence[tuple[int, int, str, str]],
     ) -> None:
-        """Write row by row: SQLite has no round trips to save."""
-        insert = f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-        self._sqlite.executemany(insert, map(_message_row, messages))
-        self._sqlite.executemany("UPDATE threads SET last_seq = ?, rev = ?, activity_at = ? WHERE id = ?", heads)
-        advance = "UPDATE participants SET read_seq = ?, own_since_read = ? WHERE thread_id = ? AND user_id = ?"
-        self._sqlite.executemany(advance, places)
+        """Write each table by one statement."""
+        self._write(_SQLITE_INSERT, [_message_row(message) for message in messages])
+        self._write(
+            """
+            UPDATE threads SET
+                last_seq = json_extract(k.value, '$[0]'),
+                rev = json_extract(k.value, '$[1]'),
+                activity_at = json_extract(k.value, '$[2]')
+            FROM json_each(?) AS k WHERE threads.id = json_extract(k.value, '$[3]')
+            """,
+            heads,
+        )
+        self._write(
+            """
+            UPDATE participants SET
+                read_seq = json_extract(k.value, '$[0]'), own_since_read = json_extract(k.value, '$[1]')
+            FROM json_each(?) AS k
+            WHERE participants.thread_id = json_extract(k.value, '$[2]')
+                AND participants.user_id = json_extract(k.value, '$[3]')
+            """,
+            places,
+        )
+
+    def _read(self, query: str, keys: Sequence[Any]) -> Any:
+        return orjson.loads(self._sqlite.execute(query, (_json(keys),)).fetchone()[0])
+
+    def _write(self, statement: str, rows: Sequence[Any]) -> None:
+        self._sqlite.execute(statement, (_json(rows),))
+
+
+def _json(rows: Sequence[Any]) -> str:
+    return orjson.dumps(rows).decode()
+
+
+_SQLITE_INSERT = "INSERT INTO messages ({}) SELECT {} FROM json_each(?)".format(  # noqa: S608 - constants
+    _COLUMNS, ", ".join(f"json_extract(value, '$[{number}]')" for number in range(len(_COLUMNS.split(","))))
+)
 
 
 class PostgresAppendIo:
