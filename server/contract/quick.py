@@ -8,6 +8,7 @@ Whatever is out of the ordinary goes to marshmallow: so its errors are the only 
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -19,47 +20,90 @@ Dump = Callable[[Any], dict[str, Any]]
 Load = Callable[[Any], Any]
 
 _Get = Callable[[Any], Any]
+_Convert = Callable[[Any], Any]
 _Part = tuple[str, str, fields.Field[Any], Callable[..., Any]]
 
 
 def dumper(schema: Schema) -> Dump:
-    """Return a function that does what `schema.dump` does, for objects (mappings are left to marshmallow)."""
-    parts = [(field.data_key or name, _getter(name, field)) for name, field in schema.dump_fields.items()]
+    """Return a function that does what `schema.dump` does, for objects (mappings are left to marshmallow).
+
+    Attributes are read all at once. The latest answer is remembered: the event of a message and the answer to its
+    sender are made of the same object, one right after the other. So answers are not to be changed.
+    """
+    attributes: list[tuple[str, str, _Convert | None]] = []
+    others: list[tuple[str, _Get]] = []
+    for name, field in schema.dump_fields.items():
+        key = field.data_key or name
+        if isinstance(field, fields.Constant):
+            others.append((key, _constant(field.constant)))
+        elif (converter := _converter(name, field)) is not _BY_MARSHMALLOW:
+            attributes.append((key, field.attribute or name, converter))
+        else:
+            others.append((key, partial(field.serialize, name)))
+    keys = [key for key, _, _ in attributes]
+    read = _reader_of([attribute for _, attribute, _ in attributes])
+    converters = [(at, convert) for at, (_, _, convert) in enumerate(attributes) if convert is not None]
+    latest: tuple[Any, dict[str, Any]] = (None, {})
 
     def dump(value: Any) -> dict[str, Any]:
+        nonlocal latest
+        if value is latest[0]:
+            return latest[1]
         if isinstance(value, Mapping):
             return dict(schema.dump(value))
-        return {name: get(value) for name, get in parts}
+        values = read(value)
+        for at, convert in converters:
+            values[at] = convert(values[at])
+        answer = dict(zip(keys, values, strict=True))
+        for key, get in others:
+            answer[key] = get(value)
+        latest = (value, answer)
+        return answer
 
     return dump
 
 
-def _getter(name: str, field: fields.Field[Any]) -> _Get:
-    if isinstance(field, fields.Constant):
-        constant = field.constant
-        return lambda _: constant
-    get = attrgetter(field.attribute or name)
+def _reader_of(attributes: list[str]) -> Callable[[Any], list[Any]]:
+    if not attributes:
+        return lambda _: []
+    get = attrgetter(*attributes)
+    return (lambda obj: [get(obj)]) if len(attributes) == 1 else (lambda obj: list(get(obj)))
+
+
+def _constant(value: Any) -> _Get:
+    return lambda _: value
+
+
+def _by_marshmallow(_value: Any) -> Any:
+    raise NotImplementedError
+
+
+_BY_MARSHMALLOW: _Convert = _by_marshmallow
+
+
+def _converter(name: str, field: fields.Field[Any]) -> _Convert | None:
+    """Return what is to be done with the value of an attribute; None: nothing."""
     if type(field) is fields.Nested:
-        return _nested(get, dumper(field.schema))
-    if type(field) is fields.List and type(field.inner) is fields.Nested:
-        return _list(get, dumper(field.inner.schema))
+        return _nested(dumper(field.schema))
+    if type(field) is fields.List:
+        return _list(_converter(name, field.inner))
     if type(field)._serialize is fields.Field._serialize:  # noqa: SLF001 - marshmallow's documented point of extension
-        return get
+        return None
     if type(field).__module__ == "server.contract.fields":
-        return lambda obj: field._serialize(get(obj), name, obj)  # noqa: SLF001
-    return lambda obj: field.serialize(name, obj)
+        return lambda value: field._serialize(value, name, None)  # noqa: SLF001
+    return _BY_MARSHMALLOW
 
 
-def _nested(get: _Get, dump: Dump) -> _Get:
-    def nested(obj: Any) -> Any:
-        value = get(obj)
-        return None if value is None else dump(value)
-
-    return nested
+def _nested(dump: Dump) -> _Convert:
+    return lambda value: None if value is None else dump(value)
 
 
-def _list(get: _Get, dump: Dump) -> _Get:
-    return lambda obj: [dump(item) for item in get(obj)]
+def _list(convert: _Convert | None) -> _Convert:
+    if convert is _BY_MARSHMALLOW:
+        return convert
+    if convert is None:
+        return lambda values: None if values is None else list(values)
+    return lambda values: None if values is None else [convert(value) for value in values]
 
 
 def loader(schema: RequestSchema) -> Load:
