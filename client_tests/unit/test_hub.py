@@ -1,9 +1,13 @@
 """The hub and plain connections: who is in which room, and nobody who is gone."""
 
 import json
+from collections.abc import Awaitable
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.contract.operations import MESSAGING, THREADS
 from server.domain.events import Pong
@@ -11,7 +15,7 @@ from server.realtime.connections import PlainConnection
 from server.realtime.frames import Encoded
 from server.realtime.hub import Hub, plain_event
 
-ROOM = "user:1"
+BODY = b'{"timestamp":1}'
 
 
 class Subscriber:
@@ -27,26 +31,42 @@ class Subscriber:
 
 
 class FakeWebSocket:
-    """Keeps what it is sent, until it is closed."""
+    """A WebSocket that keeps what is done with it."""
 
     def __init__(self) -> None:
-        self.sent: list[Any] = []
         self.closing = False
-        self.close_code: int | None = None
+        self.log: list[Any] = []
 
     def write(self, message: Encoded) -> None:
-        """Keep a message."""
-        self.sent.append(json.loads(message.payload))
+        """Keep a message, as long as it is open."""
+        if not self.closing:
+            self.log.append(json.loads(message.payload))
 
     def close(self, code: int) -> None:
-        """Remember the code."""
+        """Keep the code."""
         self.closing = True
-        self.close_code = code
+        self.log.append(code)
+
+
+class Counted:
+    """A hub, and how often each room is counted."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, int]] = []
+        self.hub = Hub(lambda room, change: self.changes.append((room, change)))
 
 
 def deliver(hub: Hub, rooms: list[str], *, namespace: str = MESSAGING, skip: str | None = None) -> int:
     """Send an event."""
-    return hub.deliver("pong", b'{"timestamp":1}', namespace, rooms, skip)
+    return hub.deliver("pong", BODY, namespace, rooms, skip)
+
+
+def remembered(hub: Hub) -> tuple[Any, Any]:
+    """Return the hub's tables."""
+    return hub._rooms, hub._memberships
+
+
+# --- The hub ---------------------------------------------------------------------------------------------------
 
 
 def test_deliver_reaches_the_rooms_of_a_namespace_once() -> None:
@@ -68,29 +88,41 @@ def test_deliver_skips_one_connection() -> None:
     for subscriber in (one, two):
         hub.enter(subscriber, MESSAGING, "x")
     assert deliver(hub, ["x"], skip="a") == 1
-    assert (one.heard, len(two.heard)) == ([], 1)
+    assert (len(one.heard), len(two.heard)) == (0, 1)
     assert deliver(hub, ["x"], skip="unknown") == 2
+
+
+def test_deliver_to_nobody_encodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most events concern nobody on the plain routes."""
+    monkeypatch.setattr("server.realtime.hub.plain_event", None)
+    hub, one = Hub(), Subscriber("a")
+    assert deliver(hub, ["x"]) == 0
+    hub.enter(one, MESSAGING, "x")
+    assert deliver(hub, ["y"]) == 0
+    assert deliver(hub, ["x"], skip="a") == 0
 
 
 def test_leave_takes_out_of_one_room() -> None:
     """Leaving twice, or what was never entered, is no harm."""
-    hub, one = Hub(), Subscriber("a")
+    hub, one, other = Hub(), Subscriber("a"), Subscriber("b")
     hub.enter(one, MESSAGING, "x")
     hub.enter(one, MESSAGING, "y")
-    for room in ("x", "x", "z"):
+    hub.enter(other, MESSAGING, "z")
+    for room in ("x", "x", "z", "unknown"):
         hub.leave(one, MESSAGING, room)
-    assert (deliver(hub, ["x"]), deliver(hub, ["y"])) == (0, 1)
+    assert (deliver(hub, ["x"]), deliver(hub, ["y"]), deliver(hub, ["z"])) == (0, 1, 1)
 
 
 def test_leave_all_leaves_nothing_behind() -> None:
-    """Neither members nor empty rooms stay in memory."""
+    """Neither members nor empty rooms stay in memory, in whatever namespace they were."""
     hub, one = Hub(), Subscriber("a")
     for room in "xyz":
         hub.enter(one, MESSAGING, room)
+        hub.enter(one, THREADS, room)
     hub.leave_all(one)
     hub.leave_all(one)
     assert deliver(hub, ["x", "y", "z"]) == 0
-    assert (hub._rooms, hub._memberships) == ({}, {})
+    assert remembered(hub) == ({}, {})
 
 
 def test_leave_of_every_room_leaves_nothing_behind() -> None:
@@ -99,67 +131,163 @@ def test_leave_of_every_room_leaves_nothing_behind() -> None:
     hub.enter(one, MESSAGING, "x")
     hub.leave(one, MESSAGING, "x")
     hub.leave_all(one)
-    assert (hub._rooms, hub._memberships) == ({}, {})
+    assert remembered(hub) == ({}, {})
 
 
-def test_rooms_that_come_and_go_are_counted() -> None:
-    """Once for the first connection of a namespace, once for its last."""
-    counted: list[tuple[str, int]] = []
-    hub = Hub(lambda room, change: counted.append((room, change)))
-    one, two = Subscriber("a"), Subscriber("b")
-    for subscriber in (one, two):
-        hub.enter(subscriber, MESSAGING, ROOM)
-    hub.enter(one, THREADS, ROOM)
-    hub.leave(one, MESSAGING, ROOM)
-    hub.leave(one, MESSAGING, ROOM)
-    assert counted == [(ROOM, 1), (ROOM, 1)]
+def test_count_tells_of_rooms_that_come_and_go() -> None:
+    """With the first connection and with the last, not with those between; each namespace has its own room."""
+    counted, one, two = Counted(), Subscriber("a"), Subscriber("b")
+    hub = counted.hub
+    hub.enter(one, MESSAGING, "user:1")
+    hub.enter(one, MESSAGING, "user:1")
+    hub.enter(two, MESSAGING, "user:1")
+    assert counted.changes == [("user:1", 1)]
+    hub.enter(two, THREADS, "user:1")
+    assert counted.changes == [("user:1", 1)] * 2
+    hub.leave(one, MESSAGING, "user:1")
+    hub.leave(one, MESSAGING, "user:1")
+    assert counted.changes[2:] == []
     hub.leave_all(two)
-    hub.leave_all(one)
-    assert counted == [(ROOM, 1), (ROOM, 1), (ROOM, -1), (ROOM, -1)]
+    assert counted.changes[2:] == [("user:1", -1)] * 2
 
 
-@pytest.mark.parametrize(("body", "text"), [(b"{}", {}), (b'{"a":1}', {"a": 1})])
-def test_plain_event_has_its_type_among_its_fields(body: bytes, text: dict[str, Any]) -> None:
-    """Made of the payload's JSON as it is."""
-    assert json.loads(plain_event("pong", body).payload) == {"type": "pong", **text}
+MOVES = st.tuples(st.sampled_from(["enter", "leave", "leave_all"]), st.sampled_from("abc"), st.sampled_from("xyz"))
 
 
-def plain(hub: Hub, websocket: FakeWebSocket, namespace: str = MESSAGING) -> PlainConnection:
-    """Open a plain connection on a fake WebSocket."""
-    return PlainConnection(hub, websocket, namespace, None, lambda: None)  # type: ignore[arg-type]
+@given(moves=st.lists(MOVES, max_size=50))
+def test_hub_knows_who_is_where(moves: list[tuple[str, str, str]]) -> None:
+    """After any coming and going: as sets would know it; and the counts of a room never differ by more than one."""
+    counted = Counted()
+    subscribers = {name: Subscriber(name) for name in "abc"}
+    members: set[tuple[str, str]] = set()
+    for move, name, room in moves:
+        if move == "leave_all":
+            counted.hub.leave_all(subscribers[name])
+            members = {(who, where) for who, where in members if who != name}
+            continue
+        getattr(counted.hub, move)(subscribers[name], MESSAGING, room)
+        (members.add if move == "enter" else members.discard)((name, room))
+    for room in "xyz":
+        assert deliver(counted.hub, [room]) == len({who for who, where in members if where == room})
+        assert sum(change for where, change in counted.changes if where == room) == any(
+            where == room for _, where in members
+        )
+    assert deliver(counted.hub, list("xyz")) == len({who for who, _ in members})
+    for subscriber in subscribers.values():
+        counted.hub.leave_all(subscriber)
+    assert remembered(counted.hub) == ({}, {})
+
+
+@pytest.mark.parametrize("payload", [{}, {"a": 1}, {"thread_id": "ñ", "nested": {"b": [1, None]}}])
+def test_plain_event_puts_its_type_first(payload: dict[str, Any]) -> None:
+    """The rest is the payload as it was rendered."""
+    message = plain_event("new_message", orjson.dumps(payload))
+    assert json.loads(message.payload) == {"type": "new_message", **payload}
+    assert message.payload.startswith(b'{"type":"new_message"')
+    assert not message.binary
+
+
+# --- Plain connections -----------------------------------------------------------------------------------------
+
+
+class Plain:
+    """A plain connection on a fake WebSocket."""
+
+    def __init__(self, namespace: str = MESSAGING, thread_id: str | None = None, hub: Hub | None = None) -> None:
+        self.hub = hub or Hub()
+        self.websocket = FakeWebSocket()
+        self.closed = 0
+        websocket: Any = self.websocket
+        self.connection = PlainConnection(self.hub, websocket, namespace, thread_id, self._on_closed)
+
+    def _on_closed(self) -> None:
+        assert self.websocket.closing, "the application hears of the end before it is the end"
+        self.closed += 1
 
 
 async def test_plain_connection_sends_in_order_and_closes_with_its_code() -> None:
-    """And tells whoever made it."""
-    closed: list[bool] = []
-    websocket = FakeWebSocket()
-    connection = PlainConnection(Hub(), websocket, MESSAGING, None, lambda: closed.append(True))  # type: ignore[arg-type]
+    """All that was said leaves before the close, of which the application is told."""
+    plain = Plain()
     for number in range(5):
-        connection.send(Pong(number))
-    await connection.close(4401)
-    assert [frame["timestamp"] for frame in websocket.sent] == list(range(5))
-    assert (websocket.close_code, closed) == (4401, [True])
+        plain.connection.send(Pong(number))
+    await plain.connection.close(4401)
+    plain.connection.send(Pong(6))
+    assert plain.websocket.log == [*({"type": "pong", "timestamp": number} for number in range(5)), 4401]
+    assert plain.closed == 1
+
+
+async def test_plain_connection_says_why_it_is_closing() -> None:
+    """When to come back is said only if it is of use."""
+    plain = Plain()
+    plain.connection.tell_closing("draining", retryable=True)
+    plain.connection.tell_closing("revoked", retryable=False)
+    first, second = plain.websocket.log
+    assert (first["type"], first["code"], first["retryable"]) == ("connection_closing", "draining", True)
+    assert first["reconnect_after_ms"] == 1_000
+    assert (second["retryable"], second.get("reconnect_after_ms")) == (False, None)
 
 
 async def test_plain_connection_that_is_gone_enters_no_room() -> None:
     """An operation that was under way while the client left must not bring the connection back."""
-    hub = Hub()
-    connection = plain(hub, FakeWebSocket())
+    plain = Plain()
+    connection = plain.connection
     connection.hear_user("1")
-    await connection.close(1000)
+    assert deliver(plain.hub, ["user:1"]) == 1
+    await connection.close(4401)
     connection.leave_all()
     connection.hear_user("1")
     connection.hear_thread("t", hear=True)
     connection.hear_typing("t", hear=True)
-    assert (hub._rooms, hub._memberships) == ({}, {})
+    connection.hear_thread("t", hear=False)
+    assert remembered(plain.hub) == ({}, {})
+
+
+async def test_plain_connection_that_is_closing_may_still_leave_a_room() -> None:
+    """Before it is forgotten as a whole."""
+    plain = Plain()
+    plain.connection.hear_thread("t", hear=True)
+    plain.websocket.closing = True
+    plain.connection.hear_thread("t", hear=False)
+    assert deliver(plain.hub, ["thread:t"]) == 0
 
 
 @pytest.mark.parametrize(("namespace", "room"), [(MESSAGING, "typing:t"), (THREADS, "thread:t")])
 async def test_plain_connection_hears_typing_where_its_namespace_tells_it(namespace: str, room: str) -> None:
     """On `/threads` typing is part of the thread's room."""
-    hub = Hub()
-    connection = plain(hub, FakeWebSocket(), namespace)
-    connection.hear_typing("t", hear=True)
-    assert deliver(hub, [room], namespace=namespace) == 1
-    connection.hear_typing("t", hear=False)
-    assert deliver(hub, [room], namespace=namespace) == 0
+    plain = Plain(namespace)
+    plain.connection.hear_typing("t", hear=True)
+    assert deliver(plain.hub, [room], namespace=namespace) == 1
+    plain.connection.hear_typing("t", hear=False)
+    assert deliver(plain.hub, [room], namespace=namespace) == 0
+
+
+def test_plain_connection_has_an_id_of_its_own_and_implies_its_thread() -> None:
+    """What the route names need not be said in each operation."""
+    plain, of_thread = Plain(), Plain(THREADS, "t")
+    assert plain.connection.id != of_thread.connection.id
+    assert (plain.connection.defaults, of_thread.connection.defaults) == ({}, {"thread_id": "t"})
+
+
+async def test_plain_connection_waits_until_its_rooms_are_heard() -> None:
+    """On all processes: before it enters them, and after; nobody waits for a room that is left."""
+    asked: list[str] = []
+
+    async def wait(room: str) -> None:
+        asked.append(room)
+
+    def heard(room: str) -> Awaitable[None] | None:
+        return wait(room) if room != "thread:known" else None
+
+    hub = Hub(heard=heard)
+    of_thread = Plain(THREADS, "t", hub).connection
+    expecting = of_thread.expect("1")
+    assert expecting is not None
+    await expecting
+    assert asked == ["user:1", "thread:t"]
+    assert remembered(hub) == ({}, {}), "it hears already"
+    hearing = of_thread.hear_thread("t", hear=True)
+    assert hearing is not None
+    await hearing
+    assert asked[2:] == ["thread:t"]
+    assert of_thread.hear_thread("t", hear=False) is None
+    assert of_thread.hear_thread("known", hear=True) is None

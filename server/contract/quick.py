@@ -43,7 +43,7 @@ def dumper(schema: Schema) -> Dump:
     keys = [key for key, _, _ in attributes]
     read = _reader_of([attribute for _, attribute, _ in attributes])
     converters = [(at, convert) for at, (_, _, convert) in enumerate(attributes) if convert is not None]
-    latest: tuple[Any, dict[str, Any]] = (None, {})
+    latest: tuple[Any, dict[str, Any]] = (object(), {})
 
     def dump(value: Any) -> dict[str, Any]:
         nonlocal latest

@@ -47,11 +47,13 @@ class Deadlines(Generic[T]):
         self._timer = None
         loop = asyncio.get_running_loop()
         now = loop.time()
-        while self._due:
-            item, due = next(iter(self._due.items()))
-            if due > now:
-                break
-            del self._due[item]
-            self._on_due(item)
-        if self._due and self._timer is None:
-            self._timer = loop.call_at(next(iter(self._due.values())), self._run)
+        try:
+            while self._due:
+                item, due = next(iter(self._due.items()))
+                if due > now:
+                    break
+                del self._due[item]
+                self._on_due(item)
+        finally:
+            if self._due and self._timer is None:
+                self._timer = loop.call_at(next(iter(self._due.values())), self._run)

@@ -133,7 +133,8 @@ class LocalManager(socketio.AsyncManager):
         """Let a connection enter a room.
 
         Raises:
-            ValueError: the connection is not in the namespace, or the room is another connection's own.
+            ValueError, KeyError: the connection is not in the namespace.
+            ValueError: the room is another connection's own.
         """
         if eio_sid is None and namespace not in self.rooms:
             raise ValueError("sid is not connected to requested namespace")

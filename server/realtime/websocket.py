@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
+import structlog
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
@@ -27,11 +28,15 @@ SLOW_CONSUMER = "slow consumer"
 _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES = 16
 _MASKED = 0x80
-_MAX_WINDOW_BITS = 15
+_HEADER_BYTES = 2
+_SHAREABLE_PARAMETERS = {"server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits"}
 _READ_AT_ONCE_BYTES = 16 * 1024
 """So much is parsed before a listener that asked for a pause gets it."""
 
 _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
+
+
+log = structlog.get_logger()
 
 
 class Listener(Protocol):
@@ -193,9 +198,10 @@ class WebSocket(WebSocketDataQueue):
         """Send what was written, and close; never waits. The listener is not told of the end any more."""
         if self.closing:
             return
-        self.flush()
         self._ended = True
-        self._begin_closing(code, reason)
+        self.flush()
+        if not self.closing:  # as it is if what was written was too much
+            self._begin_closing(code, reason)
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -249,14 +255,17 @@ class WebSocket(WebSocketDataQueue):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; the listener is called from within."""
-        if not self._is_masked and len(data) > 1:
+        if self._unread:
+            data, self._unread = self._unread + data, b""
+        if not self._is_masked:
             # A client must mask its frames (RFC 6455 5.1). The reader does not ask; one that does not, never does.
+            if len(data) < _HEADER_BYTES:
+                self._unread = data
+                return
             self._is_masked = True
             if not data[1] & _MASKED:
                 self._end(WSCloseCode.PROTOCOL_ERROR, "frames must be masked")
                 return
-        if self._unread:
-            data, self._unread = self._unread + data, b""
         for start in range(0, len(data), _READ_AT_ONCE_BYTES):
             if not self._reading:
                 self._unread = data[start:]
@@ -313,6 +322,8 @@ class WebSocket(WebSocketDataQueue):
         """Close a connection on which came what must not (RFC 6455 7.1.7)."""
         del exc_cause
         code = getattr(exc, "code", None)
+        if code is None:
+            log.error("websocket message not handled", exc_info=exc)
         self._end(code or WSCloseCode.INTERNAL_ERROR, str(exc) if code else "internal error")
 
     def _receive_close(self, message: WSMessage) -> None:
@@ -390,8 +401,8 @@ class TakenOver(web.StreamResponse):
 def accepts_deflate(offers: Iterable[str]) -> bool:
     """Tell whether one of a client's extension offers can be answered with frames that all clients share.
 
-    They are compressed with a full window and without what came before, so a client that asks for a smaller window is
-    served uncompressed (RFC 7692 7.1).
+    They are compressed with a full window and without what came before, so a client that asks for a window of its own
+    is served uncompressed (RFC 7692 7.1).
     """
     return any(_is_shareable(offer) for line in offers for offer in line.split(","))
 
@@ -400,18 +411,7 @@ def _is_shareable(offer: str) -> bool:
     name, *parameters = (part.strip() for part in offer.split(";"))
     if name != "permessage-deflate":
         return False
-    for parameter in parameters:
-        key, _, value = (part.strip() for part in parameter.partition("="))
-        if key == "server_max_window_bits" and value.strip('"') != str(_MAX_WINDOW_BITS):
-            return False
-        if key not in {
-            "server_no_context_takeover",
-            "client_no_context_takeover",
-            "server_max_window_bits",
-            "client_max_window_bits",
-        }:
-            return False
-    return True
+    return all(parameter.partition("=")[0].strip() in _SHAREABLE_PARAMETERS for parameter in parameters)
 
 
 def _accept_value(request: web.Request) -> str:

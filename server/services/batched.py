@@ -34,6 +34,10 @@ class Batched(Generic[K, V]):
                 batch = {key: self._waiting.pop(key) for key in keys}
                 try:
                     found = await self._load(keys)
+                except asyncio.CancelledError:
+                    for future in batch.values():
+                        future.cancel()
+                    raise
                 except Exception as error:  # noqa: BLE001 - it belongs to those who wait
                     for future in batch.values():
                         future.set_exception(error)
