@@ -12,13 +12,16 @@ from socketio.async_manager import AsyncManager
 
 from server.realtime.frames import Encoded
 from server.realtime.managers import CONTROL, LocalManager
+from server.realtime.websocket import WebSockets
 
 NAMESPACE, OTHER = "/messaging", "/threads"
 BODY = b'{"n":1}'
 
 
 class Session:
-    """Keeps what it is sent."""
+    """Keeps what it is sent, as one that polls."""
+
+    websocket = None
 
     def __init__(self) -> None:
         self.sent: list[Encoded] = []
@@ -53,7 +56,8 @@ class Server:
 
     def __init__(self) -> None:
         self._ids: Iterator[str] = (f"sid{number}" for number in range(10_000))
-        self.eio = SimpleNamespace(sockets={}, generate_id=lambda: next(self._ids))
+        websockets = WebSockets(max_message_bytes=1)
+        self.eio = SimpleNamespace(sockets={}, websockets=websockets, generate_id=lambda: next(self._ids))
 
 
 class Counting(LocalManager):

@@ -78,11 +78,12 @@ class LocalManager(socketio.AsyncManager):
         if not members:
             return
         message = Encoded(b'42%b,["%b",%b]' % (namespace.encode(), event.encode(), body))
-        sessions = self.server.eio.sockets
-        for sid, engine_sid in members.items():
-            if sid != skip and (session := sessions.get(engine_sid)) is not None:
-                session.send(message)
-                self.deliveries += 1
+        find = self.server.eio.sockets.get
+        hearers = [
+            session for sid, engine_sid in members.items() if sid != skip and (session := find(engine_sid)) is not None
+        ]
+        self.server.eio.websockets.write_all(hearers, message)
+        self.deliveries += len(hearers)
 
     async def emit(
         self,
