@@ -353,6 +353,26 @@ async def test_polling_invalid_payload_closes_the_session(engine: Engine, http: 
     await gone(client)
 
 
+@pytest.mark.parametrize("end", ["garbage", "1"])
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_nothing_is_heard_behind_what_ends_a_session(
+    engine: Engine, http: Http, transport: str, end: str
+) -> None:
+    """Packets behind a malformed one, or a CLOSE, are not handled; those before it may be."""
+    packets = ["4before", end, "4behind", "bAA=="]
+    if transport == "polling":
+        client = await Polling.open(http, engine.url)
+        sid = client.sid
+        assert (await client.post(SEPARATOR.join(packets))).status in {200, 400}
+    else:
+        wire = await Wire.websocket(engine.url)
+        (sid,) = engine.connected
+        await wire.send_text(*packets)
+    await engine.until_left(sid)
+    await asyncio.sleep(SETTLE_S)
+    assert engine.heard in (["before"], [])
+
+
 @pytest.mark.parametrize("packet", ["0{}", "2", "2probe", "3probe", "5", "6"])
 async def test_polling_packet_that_is_not_the_clients_to_send_does_no_harm(
     engine: Engine, http: Http, packet: str
@@ -563,6 +583,28 @@ async def test_heartbeat_by_websocket(start_engine: StartEngine, http: Http) -> 
     await ws.send_str("4alive")
     assert await receive(ws) == "4alive"
     await ws.close()
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_heartbeat_that_is_answered_closes_nothing(start_engine: StartEngine, http: Http, transport: str) -> None:
+    """Also when a ping is rarer than the time that a pong may take, as by default."""
+    engine = await start_engine(ping_interval=0.7, ping_timeout=0.5)
+    pings = 0
+    if transport == "polling":
+        client = await Polling.open(http, engine.url)
+        while pings < 3:
+            assert (await client.get()).text == "2"
+            await client.send("3")
+            pings += 1
+    else:
+        ws, _ = await open_ws(http, engine.url)
+        while pings < 3:
+            assert await ws.receive_str(timeout=WAIT_S) == "2"
+            await ws.send_str("3")
+            pings += 1
+        await silent(ws)
+        await ws.close()
+    assert transport == "websocket" or engine.left == []
 
 
 async def test_heartbeat_goes_on_after_an_upgrade(start_engine: StartEngine, http: Http) -> None:

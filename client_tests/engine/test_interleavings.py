@@ -317,7 +317,7 @@ async def play(world: World, steps: list[str], end: str, *, tight: bool) -> None
         await emptied(chat.sio)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=actions, end=st.sampled_from(ENDS), websocket=st.booleans(), tight=st.sampled_from([False, False, True]))
 def test_any_interleaving_delivers_in_order(steps: list[str], end: str, *, websocket: bool, tight: bool) -> None:
     """What came is a beginning of what was emitted; all of it, if the client stays and is not dropped for slowness."""
@@ -373,7 +373,7 @@ async def babble(messages: list[Message], *, polling: bool) -> None:
         await chat.stop()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(messages=_messages, polling=st.booleans())
 def test_any_babble_leaves_nothing(messages: list[Message], *, polling: bool) -> None:
     """Whatever a client says: no exception that nobody handles, and every join has its leave."""

@@ -316,10 +316,13 @@ async def test_connect_handler_that_returns_false_refuses(chat: Chat, http: Http
 
 @each_transport
 @pytest.mark.parametrize("accepts", [True, False], ids=["accepted", "refused"])
+@pytest.mark.parametrize("patience", [None, 0.01], ids=["soon", "after it was given up"])
 async def test_client_that_leaves_while_it_is_let_in_leaves_nothing(
-    chat: Chat, http: Http, transport: str, accepts: bool
+    chat: Chat, http: Http, monkeypatch: pytest.MonkeyPatch, transport: str, accepts: bool, patience: float | None
 ) -> None:
     """If the application let it in, it is told that the client left, once; else it is told nothing."""
+    if patience is not None:  # how long the end of a session waits for its handlers
+        monkeypatch.setattr("server.realtime.engine.LAST_EVENTS_S", patience)
     gate = asyncio.Event()
     let_in: list[str] = []
 

@@ -361,6 +361,15 @@ class RealtimeServer(socketio.AsyncServer):
         refusal = {"message": envelope["error"]["message"], "data": envelope}
         return self.packet_class(socket_packet.CONNECT_ERROR, refusal, namespace)
 
+    async def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
+        try:
+            return await super()._trigger_event(event, namespace, *args)
+        except Exception:
+            if event != "disconnect":
+                raise
+            # A handler that fails must not keep the connection in the tables, nor the other namespaces from hearing.
+            self.logger.exception("disconnect handler failed")
+
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         session = self.eio.sockets.get(eio_sid)
         if session is not None:

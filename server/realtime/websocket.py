@@ -30,6 +30,7 @@ _KEY_BYTES = 16
 _MASKED = 0x80
 _HEADER_BYTES = 2
 _SHAREABLE_PARAMETERS = {"server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits"}
+_WRITE_AT_ONCE_BYTES = 64 * 1024
 _READ_AT_ONCE_BYTES = 16 * 1024
 """So much is parsed before a listener that asked for a pause gets it."""
 
@@ -258,22 +259,38 @@ class WebSocket(WebSocketDataQueue):
 
     def flush(self) -> None:
         """Hand what was written to the transport; a client that does not read is dropped."""
-        out = self.out
-        if not out:
+        out, self.out = self.out, []
+        if not out or self.closing or self.transport is None:
             return
-        count, data = len(out), out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
-        transport = self.transport
-        if transport is None or self.closing:
+        if len(out) == 1 and not self._paused:
+            self.transport.write(out[0])
             return
-        if self._paused:
-            self._backlog += count
-            shared = self._shared
-            too_much = transport.get_write_buffer_size() + len(data) > shared.max_queue_bytes
-            if too_much or self._backlog > shared.max_queue_packets:
-                self._end(SLOW_CONSUMER_CLOSE_CODE, SLOW_CONSUMER)
-                return
-        transport.write(data)
+        written = 0
+        while written < len(out) and not self._paused:
+            written = self._write_some(out, written)
+        if written < len(out):
+            self._write_late(out[written:])
+
+    def _write_some(self, out: list[bytes], first: int) -> int:
+        """Write as many frames as make a good size, and return which is next: the client may be slower than we are."""
+        size, end = 0, first
+        while end < len(out) and size < _WRITE_AT_ONCE_BYTES:
+            size += len(out[end])
+            end += 1
+        assert self.transport is not None  # noqa: S101 - see flush
+        self.transport.write(b"".join(out[first:end]))
+        return end
+
+    def _write_late(self, frames: list[bytes]) -> None:
+        """Write what has to wait for a client that reads slowly; if that is too much, drop the client."""
+        assert self.transport is not None  # noqa: S101 - see flush
+        data, shared = b"".join(frames), self._shared
+        self._backlog += len(frames)
+        too_much = self.transport.get_write_buffer_size() + len(data) > shared.max_queue_bytes
+        if too_much or self._backlog > shared.max_queue_packets:
+            self._end(SLOW_CONSUMER_CLOSE_CODE, SLOW_CONSUMER)
+        else:
+            self.transport.write(data)
 
     # --- asyncio's protocol
 
