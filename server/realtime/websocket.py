@@ -174,9 +174,10 @@ class WebSocket(WebSocketDataQueue):
     """One WebSocket: an asyncio protocol, and what aiohttp's reader puts its messages into, in one object."""
 
     __slots__ = (
-        "_backlog",
         "_ended",
         "_is_masked",
+        "_late_bytes",
+        "_late_packets",
         "_paused",
         "_reader",
         "_reading",
@@ -197,7 +198,8 @@ class WebSocket(WebSocketDataQueue):
         )
         self.out: list[bytes] = []
         self._paused = False
-        self._backlog = 0
+        self._late_packets = 0
+        self._late_bytes = 0
         self._ended = False
         self._is_masked = False
         self._reading = True
@@ -285,9 +287,12 @@ class WebSocket(WebSocketDataQueue):
         """Write what has to wait for a client that reads slowly; if that is too much, drop the client."""
         assert self.transport is not None  # noqa: S101 - see flush
         data, shared = b"".join(frames), self._shared
-        self._backlog += len(frames)
-        too_much = self.transport.get_write_buffer_size() + len(data) > shared.max_queue_bytes
-        if too_much or self._backlog > shared.max_queue_packets:
+        self._late_packets += len(frames)
+        self._late_bytes += len(data)
+        waiting = self.transport.get_write_buffer_size() + len(data)
+        # How many of them are gone by now, nobody says: as many as of their bytes, in proportion.
+        packets = self._late_packets * min(waiting / self._late_bytes, 1)
+        if waiting > shared.max_queue_bytes or packets > shared.max_queue_packets:
             self._end(SLOW_CONSUMER_CLOSE_CODE, SLOW_CONSUMER)
         else:
             self.transport.write(data)
@@ -329,7 +334,8 @@ class WebSocket(WebSocketDataQueue):
     def resume_writing(self) -> None:
         """It caught up."""
         self._paused = False
-        self._backlog = 0
+        self._late_packets = 0
+        self._late_bytes = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -393,14 +399,19 @@ class WebSocket(WebSocketDataQueue):
         if self.transport is not None:
             self._shared.closing.add(self)
             self.transport.write(close_frame(code, reason))
-            # The client's own Close frame is still to come, and reading may be paused.
-            self._reading, self._unread = True, b""
+            # The client's own Close frame is still to come, behind what it sent before; and reading may be paused.
+            self._reading = True
             self.transport.resume_reading()
+            if self._unread:
+                asyncio.get_running_loop().call_soon(self.data_received, b"")
 
     def _tell_end(self, code: int, reason: str) -> None:
         if not self._ended:
             self._ended = True
-            self.listener.on_end(code, reason)
+            try:
+                self.listener.on_end(code, reason)
+            except Exception:  # those who come after it in this turn must not suffer
+                log.exception("end of a websocket not handled")
 
     def _write_now(self, data: bytes) -> None:
         if not self.closing:
