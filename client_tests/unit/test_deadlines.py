@@ -208,7 +208,6 @@ def test_it_may_be_closed_when_one_is_due(loop: Loop) -> None:
     assert (due, loop.pending) == (["a"], [])
 
 
-@pytest.mark.xfail(reason="`add` sets the timer for its own item, though another may be due before")
 def test_item_added_when_one_is_due_delays_nobody_else(loop: Loop) -> None:
     """A client that is waited for anew (its answer may be among what is not read yet) is no matter of the others."""
     due: list[tuple[float, str]] = []

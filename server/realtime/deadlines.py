@@ -28,9 +28,8 @@ class Deadlines(Generic[T]):
         """Begin to wait for an item."""
         loop = asyncio.get_running_loop()
         self._due.pop(item, None)
-        self._due[item] = due = loop.time() + self._delay_s
-        if self._timer is None:
-            self._timer = loop.call_at(due, self._run)
+        self._due[item] = loop.time() + self._delay_s
+        self._set_timer()
 
     def discard(self, item: T) -> None:
         """Wait for an item no longer, if it was waited for."""
@@ -55,5 +54,9 @@ class Deadlines(Generic[T]):
                 del self._due[item]
                 self._on_due(item)
         finally:
-            if self._due and self._timer is None:
-                self._timer = loop.call_at(next(iter(self._due.values())), self._run)
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Set the timer for the first, if it is not set."""
+        if self._due and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(next(iter(self._due.values())), self._run)

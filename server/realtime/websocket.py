@@ -29,6 +29,8 @@ _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES = 16
 _MASKED = 0x80
 _HEADER_BYTES = 2
+_NEVER_SENT = {1005, 1006, 1015}
+"""Codes that only tell a program what happened to it (RFC 6455 7.4.1)."""
 _SHAREABLE_PARAMETERS = {"server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits"}
 _WRITE_AT_ONCE_BYTES = 64 * 1024
 _READ_AT_ONCE_BYTES = 16 * 1024
@@ -192,6 +194,9 @@ class WebSocket(WebSocketDataQueue):
 
     def __init__(self, shared: WebSockets, transport: asyncio.Transport, *, deflates: bool) -> None:
         # The queue that this class extends is not initialised: nothing is ever queued in it.
+        if not hasattr(self, "_limit"):  # aiohttp without its C extension, where these are no fields of a struct
+            self._size = self._limit = 0
+            self._stalled_reader = None
         self._shared = shared
         self._reader: WebSocketReader | None = WebSocketReader(
             self, shared.max_message_bytes + 1, deflates, decode_text=True
@@ -382,7 +387,8 @@ class WebSocket(WebSocketDataQueue):
                 self.transport.close()
             return
         self.flush()
-        self._end(message.data or WSCloseCode.OK, message.extra or "")
+        code = WSCloseCode.PROTOCOL_ERROR if message.data in _NEVER_SENT else message.data or WSCloseCode.OK
+        self._end(code, message.extra or "")
         if self.transport is not None:
             self.transport.close()  # once the answer is sent
 
