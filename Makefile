@@ -67,9 +67,17 @@ types: .venv/.stamp-dev frontend/node_modules/.stamp ## mypy --strict, and TypeS
 	@.venv/bin/mypy --strict server
 	@cd frontend && export $(WITH_NODE) && $(NPM) run types
 
+# The peers install themselves at the first run (benchmarks/install.py). BENCH_ARGS="--quick", "--scenario fanout", ...
 .PHONY: bench
-bench: .venv/.stamp-dev ## Measure the server
-	@$(PY) -m benchmarks
+bench: .venv/.stamp-dev services ## Compare the server with its peers; writes docs/benchmarks (about a quarter of an hour)
+	@$(call need,command -v gcc && command -v make,gcc make libc6-dev)
+	@$(PY) -m benchmarks $(BENCH_ARGS)
+
+# As `lock`, for the servers to compare with: benchmarks/peers/package.json and requirements.in say which.
+.PHONY: bench-lock
+bench-lock: .venv/.stamp-dev .venv/.stamp-node
+	@cd benchmarks/peers && export $(WITH_NODE) && $(NPM) install --package-lock-only --ignore-scripts
+	@$(subst make lock,make $@,$(COMPILE)) benchmarks/peers/requirements.in --output-file benchmarks/peers/requirements.txt
 
 .PHONY: contract
 contract: .venv/.stamp-runtime frontend/node_modules/.stamp ## Regenerate docs/contract and the TypeScript types from the code

@@ -1,99 +1,95 @@
-"""Who is there before the load begins: people, their threads and their tokens.
+"""Who is there before the load begins: people, the rooms (threads) they are in, and their tokens.
 
-They are written through the server's own storage layer into the database, before the server starts: the same rows as
-`PUT /users` and `POST /threads` would leave, in a second.
+They are written by `seed.py` through the server's own storage layer, before the server starts: the same rows as
+`PUT /users` and `POST /threads` would leave, in seconds.
 """
 
-import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
 import time
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import jwt
 
-from server.domain.ids import new_id
-from server.domain.models import User
-from server.storage.engine import migrate, open_database
-from server.storage.threads import NewThread
-from server.storage.unit_of_work import UnitOfWork
-
 SECRET = "a secret of the benchmarks, 32 bytes or more"  # noqa: S105 - guards nothing but a benchmark
-TOKEN_LIFE_S = 3_600
-
-GROUP_SIZE = 100
+TOKEN_LIFE_S = 7_200
 
 
 @dataclass(frozen=True, slots=True)
-class SeededThread:
-    """A thread and the ids of those in it."""
+class Crowd:
+    """`rooms` of `size` people each, nobody in two of them. The files have a token, or a room's name, in each line."""
 
-    id: str
-    user_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Population:
-    """`direct`: threads of 2, nobody in more than one of them. `group`: one of 100, of other people."""
-
-    direct: tuple[SeededThread, ...]
-    group: SeededThread
-    tokens: dict[str, str]
+    rooms: int
+    size: int
+    tokens: Path
+    names: Path
 
     @property
-    def direct_tokens(self) -> list[str]:
-        """Tokens of the people in direct threads."""
-        return [self.tokens[user_id] for thread in self.direct for user_id in thread.user_ids]
+    def clients(self) -> int:
+        """How many people there are."""
+        return self.rooms * self.size
 
 
-def make_population(direct_threads: int) -> Population:
-    """Think up the people; `store` writes them."""
-    pairs = [(str(2 * i + 1), str(2 * i + 2)) for i in range(direct_threads)]
-    group = tuple(str(10_000 + i) for i in range(GROUP_SIZE))
-    everyone = [user_id for pair in pairs for user_id in pair] + list(group)
-    return Population(
-        direct=tuple(SeededThread(new_id(), pair) for pair in pairs),
-        group=SeededThread(new_id(), group),
-        tokens={user_id: _token(user_id) for user_id in everyone},
-    )
+class Population:
+    """All people of a run, and a database with them for each version of the server that is measured."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._spec = folder / "population.json"
+        self._databases: dict[Path, Path] = {}
+        self._crowds: dict[tuple[int, int], Crowd] = {}
+
+    def invent(self, shapes: Sequence[tuple[int, int]]) -> None:
+        """Think up crowds of these (rooms, size)."""
+        threads: list[dict[str, object]] = []
+        next_id = 1
+        for rooms, size in shapes:
+            ids = [str(number) for number in range(next_id, next_id + rooms * size)]
+            next_id += len(ids)
+            names = [str(uuid.uuid4()) for _ in range(rooms)]
+            threads += [{"id": name, "user_ids": ids[i * size : (i + 1) * size]} for i, name in enumerate(names)]
+            self._crowds[rooms, size] = Crowd(
+                rooms,
+                size,
+                _write_lines(self._folder / f"tokens-{rooms}x{size}", [_token(user_id) for user_id in ids]),
+                _write_lines(self._folder / f"rooms-{rooms}x{size}", names),
+            )
+        self._spec.write_text(json.dumps(threads))
+
+    def crowd(self, rooms: int, size: int) -> Crowd:
+        """Return a crowd that was invented; also the first `rooms` of a larger one with rooms of the same size."""
+        for (most, each), crowd in self._crowds.items():
+            if each == size and most >= rooms:
+                return Crowd(rooms, size, crowd.tokens, crowd.names)
+        raise LookupError((rooms, size))
+
+    def copy_database(self, root: Path, folder: Path) -> str:
+        """Put a fresh SQLite file with everyone into a folder; return its `DATABASE_URL`."""
+        if root not in self._databases:
+            original = self._folder / f"population-{len(self._databases)}.db"
+            self.seed(root, f"sqlite:///{original}")
+            self._databases[root] = original
+        copy = folder / "verihome.db"
+        shutil.copyfile(self._databases[root], copy)
+        return f"sqlite:///{copy}"
+
+    def seed(self, root: Path, url: str) -> None:
+        """Write everyone into an empty database, with the storage layer of the server in `root`."""
+        script = Path(__file__).with_name("seed.py")
+        # -P: else this folder would come before the server's on the path.
+        command = [sys.executable, "-P", str(script), str(self._spec), url]
+        subprocess.run(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, check=True, timeout=300)
 
 
-def store(population: Population, url: str) -> None:
-    """Create the tables and the rows in an empty database."""
-    migrate(url)
-    asyncio.run(_store(population, url))
-
-
-def sqlite_url(path: Path) -> str:
-    """Return the `DATABASE_URL` of an absolute path."""
-    return f"sqlite:///{path}"
-
-
-async def _store(population: Population, url: str) -> None:
-    database = open_database(url)
-    now = time.time_ns() // 1_000_000
-
-    def job(work: UnitOfWork) -> None:
-        for user_id in population.tokens:
-            work.users.put(User(user_id, f"Person {user_id}"), now)
-        for thread in (*population.direct, population.group):
-            work.threads.create(_new_thread(thread, now))
-
-    await database.write(job)
-    await database.close()
-
-
-def _new_thread(thread: SeededThread, now: int) -> NewThread:
-    direct = len(thread.user_ids) == 2
-    return NewThread(
-        id=thread.id,
-        kind="direct" if direct else "group",
-        title=None if direct else "Benchmark",
-        subject=None,
-        direct_key=thread.id if direct else None,
-        created_by=thread.user_ids[0],
-        created_at=now,
-        participant_ids=thread.user_ids,
-    )
+def _write_lines(path: Path, lines: Sequence[str]) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
 
 
 def _token(user_id: str) -> str:

@@ -278,12 +278,20 @@ def test_ratio_compares_turn_by_turn() -> None:
 
 def test_missed_targets_are_told() -> None:
     """Met and missed, each with its number."""
-    table = verdict_table([Verdict("a delivery", 0.7, 0.75, "x"), Verdict("a connection", 20, 18, "KiB")])
+    table = verdict_table([Verdict("a delivery", [0.7], 0.75, "x"), Verdict("a connection", [20], 18, "KiB")])
     met, missed = table.splitlines()[2:]
     assert "0.70x" in met
     assert "| met" in met
     assert "20.00 KiB" in missed
     assert "**missed**" in missed
+
+
+def test_targets_on_which_turns_disagree_are_in_doubt() -> None:
+    """A median alone would hide that the next run may say the opposite."""
+    table = verdict_table([Verdict("p99", [0.5, 0.6, 4.0], 1.0, "x"), Verdict("growth", [1.5, 1.6, 1.1], 1.3, "x")])
+    met, missed = table.splitlines()[2:]
+    assert "| met, in doubt: met in 2 of 3 turns" in met
+    assert "**missed**, in doubt: met in 1 of 3 turns" in missed
 
 
 def test_chart_is_well_formed_and_scaled() -> None:
