@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -62,6 +63,8 @@ def create_app(settings: Settings, container: Container | None = None) -> web.Ap
     _add_namespaces(parts)
     app.on_shutdown.append(_drain)  # before Socket.IO's own: clients are told why
     parts.sio.attach(app)
+    if parts.relay is not None:
+        parts.relay.add_to(app, parts.sio.eio.sockets)
     _add_routes(app, parts)
     app.cleanup_ctx.append(_life)
     return app
@@ -119,9 +122,11 @@ def run(app: web.Application, settings: Settings) -> None:
     loop = _event_loop()
     asyncio.set_event_loop(loop)
     serving = loop.create_task(_serve(app, settings))
+    _stop_on_signals(loop, serving)
     try:
-        loop.run_until_complete(serving)
-    except (web.GracefulExit, KeyboardInterrupt):
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(serving)
+    except KeyboardInterrupt:  # where the loop takes no signals (Windows)
         serving.cancel()
         with suppress(asyncio.CancelledError):
             loop.run_until_complete(serving)
@@ -131,10 +136,27 @@ def run(app: web.Application, settings: Settings) -> None:
         loop.close()
 
 
+def _stop_on_signals(loop: asyncio.AbstractEventLoop, serving: asyncio.Task[None]) -> None:
+    """Shut down at the first SIGTERM or SIGINT. A second SIGTERM is ignored, a second SIGINT ends at once.
+
+    systemd and Heroku send SIGTERM to every process, so a worker gets it from them and from its supervisor: the second
+    must not cut short what the first began.
+    """
+
+    def stop(number: int) -> None:
+        if not serving.cancelling():
+            serving.cancel()
+        elif number == signal.SIGINT:
+            raise web.GracefulExit
+
+    with suppress(NotImplementedError):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
+
+
 async def _serve(app: web.Application, settings: Settings) -> None:
     runner = web.AppRunner(
         app,
-        handle_signals=True,
         access_log=None,
         keepalive_timeout=KEEPALIVE_S,
         shutdown_timeout=MAX_EXIT_S,
@@ -146,6 +168,7 @@ async def _serve(app: web.Application, settings: Settings) -> None:
         relay = app[CONTAINER].relay
         if relay is not None:
             relay.start(runner.server)
+            structlog.get_logger().info("worker ready", worker=relay.worker.number)
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
@@ -173,7 +196,6 @@ async def _announce(app: web.Application) -> None:
     _settle_garbage_collector()
     if settings.worker is not None:
         end_with_supervisor()
-        log.info("worker ready", worker=settings.worker.number)
         return
     if settings.demo:
         log.warning("demo: everyone who asks gets a token; never run this where it matters")

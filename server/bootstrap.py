@@ -101,6 +101,8 @@ class Container:
 
     async def drain(self) -> None:
         """Let nobody in, and send all clients elsewhere."""
+        if self.relay is not None:
+            await self.relay.drain()
         await self.services.connections.drain(DRAINING_CLOSE_CODE)
         await self.sio.shutdown()
 

@@ -22,7 +22,11 @@ def set_up_logs(level: str) -> None:
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
     )
-    exceptions: list[structlog.typing.Processor] = [] if on_terminal else [structlog.processors.dict_tracebacks]
+    # Without local variables: they hold payloads and tokens.
+    tracebacks = structlog.processors.ExceptionRenderer(
+        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    )
+    exceptions: list[structlog.typing.Processor] = [] if on_terminal else [tracebacks]
     structlog.configure(
         processors=[*shared, *exceptions, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),

@@ -13,8 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -47,26 +49,36 @@ def supervise(settings: Settings, count: int) -> int:
         raise SettingsError(f"--workers must be from 1 to {MAX_WORKERS}")
     if settings.redis_url is None:
         raise SettingsError("--workers needs REDIS_URL: without it the workers would not hear one another")
-    with tempfile.TemporaryDirectory(prefix="verihome-workers-") as folder:  # which nobody else may enter
-        listening = _listen(settings)
+    with ExitStack() as until_the_end:
+        # A folder which nobody else may enter.
+        folder = until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="verihome-workers-"))
         try:
-            shown = "localhost" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
-            log.info("serving", url=f"http://{shown}:{listening.getsockname()[1]}", workers=count, demo=settings.demo)
-            return Supervisor(count, Path(folder), listening).run()
-        finally:
-            listening.close()
+            listening = [until_the_end.enter_context(_listen(*address)) for address in _addresses(settings)]
+        except OSError as error:
+            raise SettingsError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+        shown = "localhost" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
+        port = listening[0].getsockname()[1]
+        log.info("serving", url=f"http://{shown}:{port}", workers=count, demo=settings.demo)
+        return Supervisor(count, Path(folder), listening).run()
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _addresses(settings: Settings) -> list[tuple[int, Any]]:
+    """Return what a host name stands for: as asyncio does for a single process, all of it (`localhost`: both)."""
+    found = socket.getaddrinfo(settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
+
+
+def _listen(family: int, address: Any) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((settings.host, settings.port))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(address)
         listening.listen(BACKLOG)
-    except OSError as error:
+    except OSError:
         listening.close()
-        raise SettingsError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+        raise
     listening.settimeout(0)
     return listening
 
@@ -80,12 +92,13 @@ class _Child:
         self.began = 0.0
         self.due = 0.0
         self.failures = 0
+        self.status = 0
 
 
 class Supervisor:
     """Keeps workers running."""
 
-    def __init__(self, count: int, folder: Path, listening: socket.socket) -> None:
+    def __init__(self, count: int, folder: Path, listening: Sequence[socket.socket]) -> None:
         self._children = [_Child(Worker(number, count, folder)) for number in range(count)]
         self._listening = listening
         self._stopping = False
@@ -112,11 +125,11 @@ class Supervisor:
         while not self._stopping:
             for child in self._children:
                 self._look_after(child)
-                if child.failures and not self._some_were_ready:
-                    status = child.process.returncode if child.process else 1
-                    log.error("no worker could start", status=status)
-                    self._end_all()
-                    return status or 1
+            if not self._some_were_ready and all(child.failures for child in self._children):
+                status = self._children[-1].status
+                log.error("no worker could start", status=status)
+                self._end_all()
+                return status if status > 0 else 1
             sleep()
         return self._end_all()
 
@@ -125,38 +138,44 @@ class Supervisor:
 
     def _look_after(self, child: _Child) -> None:
         now = time.monotonic()
+        self._some_were_ready = self._some_were_ready or child.worker.http_path.exists()
         if child.process is not None and child.process.poll() is None:
-            self._some_were_ready = self._some_were_ready or child.worker.http_path.exists()
             return
         if child.process is not None and not child.due:
             self._plan_restart(child, now)
         if now >= child.due:
-            self._start(child, now)
+            try:
+                self._start(child, now)
+            except OSError as error:
+                if not self._some_were_ready:
+                    raise
+                # No memory, or too many processes, for now.
+                log.warning("worker not started", worker=child.worker.number, error=error.strerror)
+                child.due = now + MAX_RESTART_S
 
     def _plan_restart(self, child: _Child, now: float) -> None:
         assert child.process is not None  # noqa: S101 - it has ended
+        child.status = child.process.returncode
         child.failures = 1 if now - child.began > LASTED_S else child.failures + 1
         wait_s = min(FIRST_RESTART_S * 2 ** (child.failures - 1), MAX_RESTART_S)
         child.due = now + wait_s
-        log.warning(
-            "worker ended", worker=child.worker.number, status=child.process.returncode, restarts_in_s=round(wait_s, 1)
-        )
+        log.warning("worker ended", worker=child.worker.number, status=child.status, restarts_in_s=round(wait_s, 1))
 
     def _start(self, child: _Child, now: float) -> None:
         worker = child.worker
         for path in (worker.http_path, worker.handover_path):
             path.unlink(missing_ok=True)
-        inherited = (self._listening.fileno(), self._alive_read)
+        listening = [each.fileno() for each in self._listening]
         child.process = subprocess.Popen(
             [sys.executable, "-m", "server", "serve"],
             env={
                 **os.environ,
                 "VERIHOME_WORKER": f"{worker.number}/{worker.count}",
                 "VERIHOME_WORKER_FOLDER": str(worker.folder),
-                LISTEN_FDS: str(inherited[0]),
-                ALIVE_FD: str(inherited[1]),
+                LISTEN_FDS: ",".join(map(str, listening)),
+                ALIVE_FD: str(self._alive_read),
             },
-            pass_fds=inherited,
+            pass_fds=(*listening, self._alive_read),
             start_new_session=True,  # a Ctrl-C is for the supervisor, which passes it on
         )
         child.began, child.due = now, 0.0
@@ -169,7 +188,9 @@ class Supervisor:
         status = 0
         for process in running:
             try:
-                status = process.wait(max(0.0, until - time.monotonic())) or status
+                ended = process.wait(max(0.0, until - time.monotonic()))
+                if ended not in (0, -signal.SIGTERM):  # that: one which had not begun to serve
+                    status = 1
             except subprocess.TimeoutExpired:
                 log.warning("worker killed: it did not end in time", pid=process.pid)
                 process.kill()

@@ -50,6 +50,7 @@ def test_log_of_a_value_with_line_breaks_stays_one_line() -> None:
     assert lines[0]["value"] == FORGED
     assert all(line["timestamp"].endswith("Z") and line["level"] for line in lines)
     assert [line["exception"][0]["exc_type"] for line in lines[2:]] == ["ValueError", "ValueError"]
+    assert not [line for line in lines[2:] for frame in line["exception"][0]["frames"] if "locals" in frame]
 
 
 def test_log_below_the_level_is_left_out() -> None:

@@ -7,8 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -19,41 +17,11 @@ from client_tests.clients import Clients, make_token
 from client_tests.functional.conftest import open_thread
 from client_tests.harness import ENVIRONMENT, ROOT, SECRET, SERVICE_TOKEN, ServerProcess
 from client_tests.js import HERE as JS
-from client_tests.services import RedisServer, free_port
+from client_tests.services import free_port
+from client_tests.workers.conftest import WORKERS, Standing, children, until_gone
 from server.realtime.relay import PEER_HEADER
-from server.storage.engine import migrate
 
-WORKERS = 3
 VISITS = 60
-
-
-@pytest.fixture
-async def served(sqlite_url: str, redis: RedisServer, tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    """A supervisor with three workers on one SQLite file."""
-    migrate(sqlite_url)
-    environment = {"DATABASE_URL": sqlite_url, "REDIS_URL": redis.url}
-    log = tmp_path / "server.log"
-    server = await ServerProcess.start(environment, "--workers", str(WORKERS), log=log)
-    async with asyncio.timeout(20):
-        while log.read_text().count("worker ready") < WORKERS:  # noqa: ASYNC110 - another process's log
-            await asyncio.sleep(0.05)
-    yield server
-    if server.process.returncode is None:
-        await server.terminate()
-    print(log.read_text()[-3000:])  # noqa: T201 - shown when the test failed
-
-
-def children(server: ServerProcess) -> list[int]:
-    """Return the process ids of the workers."""
-    found = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
-
-
-async def until_gone(pids: list[int]) -> None:
-    """Wait until processes are no more."""
-    async with asyncio.timeout(15):
-        while any(Path(f"/proc/{pid}").exists() for pid in pids):  # noqa: ASYNC110 - other processes
-            await asyncio.sleep(0.05)
 
 
 def wandering() -> ClientSession:
@@ -61,9 +29,9 @@ def wandering() -> ClientSession:
     return ClientSession(connector=TCPConnector(force_close=True))
 
 
-async def test_polling_session_works_whichever_worker_its_requests_reach(served: ServerProcess) -> None:
+async def test_polling_session_works_whichever_worker_its_requests_reach(standing: Standing) -> None:
     """Each request of a session is answered by the session's worker, binary-safe and in order."""
-    url = f"{served.url}/socket.io/?EIO=4&transport=polling"
+    url = f"{standing.url}/socket.io/?EIO=4&transport=polling"
     tags: set[str] = set()
     async with wandering() as http:
         for user in range(1, 13):
@@ -82,11 +50,11 @@ async def test_polling_session_works_whichever_worker_its_requests_reach(served:
     assert len(tags) > 1, "all sessions were made by one worker"
 
 
-async def test_session_of_no_worker_is_unknown(served: ServerProcess) -> None:
+async def test_session_of_no_worker_is_unknown(standing: Standing) -> None:
     """A session id that names no worker, or one that has forgotten it, is refused; nothing hangs."""
     async with wandering() as http, asyncio.timeout(10):
         for sid in ("0.gone", "2.gone", "9.none", "none", "f" * 64):
-            url = f"{served.url}/socket.io/?EIO=4&sid={sid}"
+            url = f"{standing.url}/socket.io/?EIO=4&sid={sid}"
             for _ in range(3):
                 answer = await http.get(f"{url}&transport=polling")
                 assert answer.status == 400
@@ -96,10 +64,10 @@ async def test_session_of_no_worker_is_unknown(served: ServerProcess) -> None:
             assert refused.value.status == 400
 
 
-async def test_official_client_connects_every_time(served: ServerProcess) -> None:
+async def test_official_client_connects_every_time(standing: Standing) -> None:
     """Polling first, then the upgrade, from whichever worker to whichever."""
     node = await asyncio.create_subprocess_exec(
-        "node", "many.mjs", served.url, make_token(SECRET, 1), str(VISITS), "6", cwd=JS, stdout=subprocess.PIPE
+        "node", "many.mjs", standing.url, make_token(SECRET, 1), str(VISITS), "6", cwd=JS, stdout=subprocess.PIPE
     )
     printed, _ = await asyncio.wait_for(node.communicate(), 60)
     assert json.loads(printed) == {"ok": VISITS, "upgraded": VISITS, "errors": {}}
@@ -124,13 +92,13 @@ async def test_clients_of_different_workers_hear_each_other(served: ServerProces
             assert "verihome_messages_total 1.0" in lines
 
 
-async def test_internal_routes_and_headers_are_for_workers_alone(served: ServerProcess) -> None:
+async def test_internal_routes_and_headers_are_for_workers_alone(standing: Standing) -> None:
     """Who comes over the network neither asks one worker alone nor says whom they are."""
     async with wandering() as http:
         for path in ("/internal/metrics", "/internal/stats"):
-            assert (await http.get(served.url + path)).status == 404
+            assert (await http.get(standing.url + path)).status == 404
         forged = {"X-Forwarded-For": "203.0.113.9", PEER_HEADER: "127.0.0.1"}
-        assert (await http.get(f"{served.url}/metrics", headers=forged)).status == 403
+        assert (await http.get(f"{standing.url}/metrics", headers=forged)).status == 403
 
 
 async def test_worker_that_dies_is_started_again(served: ServerProcess, clients: Clients) -> None:

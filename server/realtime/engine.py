@@ -183,8 +183,7 @@ class EngineServer(engineio.AsyncServer):
         except PollError:
             return self._refuse(request, BAD_REQUEST)
         if request.transport is None or request.transport.is_closing():
-            # What was to go with this poll is lost with it: the client must know that it has to catch up.
-            session.close(self.reason.TRANSPORT_ERROR)
+            session.lose_poll()
         response = web.Response(
             body=payload,
             content_type="text/plain",

@@ -9,18 +9,23 @@ so polling requests and WebSocket upgrades of a session reach any of them:
 """
 
 import asyncio
+import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import structlog
-from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, UnixConnector, web
 from multidict import CIMultiDict
+from yarl import URL
 
 from server.domain.results import Stats
+from server.realtime.session import Session
 from server.realtime.websocket import TakenOver, detach
 
 PEER_HEADER = "X-VeriHome-Peer"
@@ -28,6 +33,9 @@ PEER_HEADER = "X-VeriHome-Peer"
 
 STATS_PATH = "/internal/stats"
 METRICS_PATH = "/internal/metrics"
+POLL_PATH = "/internal/polls/"
+RELEASED, LOST = "released", "lost"
+"""What may become of a poll that is relayed: it is to be answered now; its answer did not reach the client."""
 CONNECT_TIMEOUT_S = 2.0
 GATHER_TIMEOUT_S = 1.5
 MAX_HANDED_OVER = 256 * 1024
@@ -38,8 +46,12 @@ _NOT_RELAYED = frozenset(
     {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", PEER_HEADER.lower()}
 )
 """Headers of one connection (RFC 9110 7.6.1)."""
-_NOT_PASSED = _NOT_RELAYED | {"content-length", "date", "server"}
+_NOT_PASSED = _NOT_RELAYED | {"content-length", "date", "server", "vary"}
 """Those, and what the answer is given anew."""
+_NOOP = "6"
+"""Engine.IO's packet without a meaning."""
+_NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+"""Headers that aiohttp's client would add. A client that asks for no compression must get none."""
 
 log = structlog.get_logger()
 
@@ -91,6 +103,23 @@ class Relay:
         self.worker = worker
         self._sessions: dict[int, ClientSession] = {}
         self._taking: socket.socket | None = None
+        self._polls: dict[str, Worker] = {}
+        self._draining = False
+
+    def add_to(self, app: web.Application, sessions: Mapping[str, Session]) -> None:
+        """Mount what only other workers may ask of these sessions."""
+
+        async def end_poll(request: web.Request) -> web.Response:
+            session = sessions.get(request.match_info["sid"])
+            if session is None or not is_from_worker(request):
+                raise web.HTTPNotFound
+            if request.query.get("fate") == LOST:
+                session.lose_poll()
+            else:
+                session.release_poll()
+            return web.Response(status=204)
+
+        app.router.add_get(POLL_PATH + "{sid}", end_poll)
 
     def start(self, server: Any) -> None:
         """Take connections that others hand over; `server` makes a protocol for each (`web.AppRunner.server`)."""
@@ -100,6 +129,11 @@ class Relay:
             self.worker.handover_path.unlink()  # of a worker that died
         taking.bind(str(self.worker.handover_path))
         asyncio.get_running_loop().add_reader(taking, self._take, taking, server)
+
+    async def drain(self) -> None:
+        """Have the polls answered that wait at other workers: their clients go on by another way, and lose nothing."""
+        self._draining = True
+        await asyncio.gather(*(self._tell(owner, sid, RELEASED) for sid, owner in self._polls.items()))
 
     async def close(self) -> None:
         """Take no more connections, and let go of those to the others."""
@@ -113,8 +147,10 @@ class Relay:
         owner = self.worker.owner_of(sid)
         if owner is None:
             return None
-        if request.headers.get("Upgrade", "").lower() == "websocket":
+        if _is_upgrade(request):
             return await self._hand_over(request, owner)
+        if request.method == "GET":
+            return await self._poll(request, sid, owner)
         return await self._repeat(request, owner)
 
     async def gather(self, path: str) -> dict[int, bytes]:
@@ -129,13 +165,32 @@ class Relay:
 
     # --- Polling
 
+    async def _poll(self, request: web.Request, sid: str, owner: Worker) -> web.StreamResponse | None:
+        answer = web.Response(text=_NOOP) if self._draining else await self._ask_for_packets(request, sid, owner)
+        if answer is not None and self._draining:
+            answer.force_close()  # the next poll is to come to another worker
+        return answer
+
+    async def _ask_for_packets(self, request: web.Request, sid: str, owner: Worker) -> web.StreamResponse | None:
+        self._polls[sid] = owner
+        try:
+            answer = await self._repeat(request, owner)
+        finally:
+            self._polls.pop(sid, None)
+        if answer is not None and (request.transport is None or request.transport.is_closing()):
+            await self._tell(owner, sid, LOST)
+        return answer
+
+    async def _tell(self, owner: Worker, sid: str, fate: str) -> None:
+        await self._get(owner, f"{POLL_PATH}{quote(sid, safe='')}?fate={fate}")
+
     async def _repeat(self, request: web.Request, owner: Worker) -> web.StreamResponse | None:
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_RELAYED}
-        headers[PEER_HEADER] = request.remote or ""
+        headers = _relayed_headers(request)
         body = request.content if request.can_read_body else None
+        url = URL(f"http://worker{request.rel_url}", encoded=True)
         try:
             async with self._session(owner).request(
-                request.method, f"http://worker{request.raw_path}", headers=headers, data=body, allow_redirects=False
+                request.method, url, headers=headers, data=body, allow_redirects=False
             ) as response:
                 answer = await response.read()
         except (ClientError, OSError, TimeoutError) as error:
@@ -160,6 +215,8 @@ class Relay:
                 connector=UnixConnector(str(other.http_path), limit=0),
                 timeout=ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
                 auto_decompress=False,
+                cookie_jar=DummyCookieJar(),  # the cookies of one client are not those of the next
+                skip_auto_headers=_NOT_ADDED,
             )
         return session
 
@@ -176,10 +233,14 @@ class Relay:
             except OSError:
                 return None
             transport.pause_reading()  # what comes from now on is the other's to read
-            connection = transport.get_extra_info("socket").fileno()
-            if not await _send(sending, _head_of(request), connection):
-                transport.resume_reading()
-                return None
+            # A descriptor of our own: should the connection end while we wait, its number may soon be another's.
+            connection = os.dup(transport.get_extra_info("socket").fileno())
+            try:
+                if not await _send(sending, _head_of(request), connection):
+                    transport.resume_reading()
+                    return None
+            finally:
+                os.close(connection)
         passed, _ = detach(request)
         if passed is not None:
             passed.abort()  # closes only our descriptor of it
@@ -237,6 +298,24 @@ async def _send(sending: socket.socket, head: bytes, descriptor: int) -> bool:
         else:
             return True
     return False
+
+
+def _is_upgrade(request: web.Request) -> bool:
+    """Tell whether a request is a handshake of which nothing follows but frames."""
+    return (
+        request.query.get("transport") == "websocket"
+        and request.method == "GET"
+        and not request.can_read_body
+        and request.headers.get("Upgrade", "").strip().lower() == "websocket"
+    )
+
+
+def _relayed_headers(request: web.Request) -> CIMultiDict[str]:
+    headers = CIMultiDict((name, value) for name, value in request.headers.items() if name.lower() not in _NOT_RELAYED)
+    if headers.popall("Content-Encoding", ()):  # aiohttp has unpacked the body
+        headers.popall("Content-Length", ())
+    headers[PEER_HEADER] = request.remote or ""
+    return headers
 
 
 def _head_of(request: web.Request) -> bytes:

@@ -121,7 +121,7 @@ class Session:
                 self._queue = None
                 self.close(SLOW_CONSUMER)
             else:
-                self._release_poll()
+                self.release_poll()
 
     def ping(self) -> None:
         """Send a heartbeat."""
@@ -158,6 +158,10 @@ class Session:
         self.forget_close()
         return _CLOSE.payload
 
+    def lose_poll(self) -> None:
+        """End the session: what went with its last poll is lost, and the client must know that it has to catch up."""
+        self.close(self._server.reason.TRANSPORT_ERROR)
+
     def _dequeue(self) -> list[Encoded]:
         queue = self._queue or deque()
         messages = [queue.popleft() for _ in range(min(len(queue), MAX_POLLED_PACKETS))]
@@ -182,7 +186,8 @@ class Session:
         self._queue.append(message)
         self._queued_bytes += len(message.payload)
 
-    def _release_poll(self) -> None:
+    def release_poll(self) -> None:
+        """Answer the poll that waits, whatever there is for it."""
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
 
@@ -243,7 +248,7 @@ class Session:
         queue, self._queue, self._queued_bytes = self._queue, None, 0
         for message in queue or ():
             websocket.write(message)
-        self._release_poll()
+        self.release_poll()
 
     def probe(self, websocket: WebSocket) -> "Probe":
         """Let a WebSocket try to take over from polling."""
@@ -257,7 +262,7 @@ class Session:
     def probed(self) -> None:
         """The WebSocket works: let the client stop to poll."""
         self.upgrading = True
-        self._release_poll()
+        self.release_poll()
 
     def probe_failed(self, probe: "Probe") -> None:
         """Go on polling."""
@@ -265,7 +270,7 @@ class Session:
             self._probe = None
             self.upgrading = False
             if self._queue:
-                self._release_poll()
+                self.release_poll()
 
     # --- The end
 
@@ -284,7 +289,7 @@ class Session:
         if self._probe is not None:
             self._probe.end()
             self._probe, self.upgrading = None, False
-        self._release_poll()
+        self.release_poll()
         self._server.finish(self, reason)
 
 
