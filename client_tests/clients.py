@@ -1,6 +1,7 @@
 """Clients for the three transports, with one interface: `call` an operation, `heard` an event."""
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from server.contract.operations import MESSAGING, NOTIFICATIONS, OPERATIONS, PRE
 
 HEARD_S = 10.0
 Event = dict[str, Any]
+
+DEFAULT_TRANSPORTS = os.environ.get("TEST_TRANSPORTS", "").split() or None
+"""What clients use of whom a test does not say it: `TEST_TRANSPORTS=polling` or `=websocket`; else the client's own."""
 
 PLAIN_PATHS = {
     MESSAGING: "/ws/messaging/",
@@ -75,7 +79,11 @@ class SocketClient(Ears):
             self.sio.on("*", self._note, namespace=namespace)
             self.sio.on("connect_error", self._refused, namespace=namespace)
         await self.sio.connect(
-            self.url, auth={"token": self.token, **auth}, namespaces=wanted, transports=transports, wait_timeout=5
+            self.url,
+            auth={"token": self.token, **auth},
+            namespaces=wanted,
+            transports=transports or DEFAULT_TRANSPORTS,
+            wait_timeout=5,
         )
         await self.heard("connection_established", count=len(wanted))
         return self
