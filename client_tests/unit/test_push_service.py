@@ -328,7 +328,7 @@ async def test_pushes_are_sent_by_a_bounded_number_at_a_time(world: World, monke
     world.sender.gate.clear()
     for _ in range(10):
         world.send()
-    await until(lambda: world.push.depth == 7)
+    await until(lambda: world.push.depth == 7 and world.sender.most_at_once == 3)
     world.sender.gate.set()
     await world.settle()
     assert (len(world.sender.sent), world.sender.most_at_once, world.push.outcomes) == (10, 3, {"sent": 10})
