@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from client_tests.clients import DEFAULT_TRANSPORTS, Ears, Event, make_token
+from client_tests.clients import Ears, Event, make_token
 from server.contract.operations import MESSAGING, OPERATIONS
 
 HERE = Path(__file__).parent
@@ -114,7 +114,6 @@ class JsClient(NodeScript):
         self._namespaces = namespaces or (MESSAGING,)
         self._auth = auth
         await self.renew(self.token)
-        transports = transports or DEFAULT_TRANSPORTS
         options = {} if transports is None else {"transports": transports}
         await self._ask("connect", url=self.url, namespaces=self._namespaces, options=options)
         return self
