@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from server.contract.errors import DRAINING_CLOSE_CODE
+from server.contract.operations import NAMESPACES
 from server.dispatch import Dispatcher
 from server.domain.errors import UnavailableError
 from server.realtime.cluster import RedisManager
@@ -136,6 +137,7 @@ def build(
     manager, store = _cluster(settings)
     sio = create_server(
         client_manager=manager,
+        namespaces=list(NAMESPACES),  # python-socketio's own would be `/`
         cors_allowed_origins=[],  # origins are checked for all routes alike, by a middleware
         keeps_environ=False,
         websocket_deflate=settings.websocket_deflate,

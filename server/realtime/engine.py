@@ -16,7 +16,7 @@ from server.contract.errors import DRAINING_CLOSE_CODE
 from server.realtime import json
 from server.realtime.deadlines import Deadlines
 from server.realtime.frames import Encoded
-from server.realtime.session import PARSE_ERROR, PollError, Probe, Session
+from server.realtime.session import PARSE_ERROR, SEPARATOR, PollError, Probe, Session
 from server.realtime.websocket import MAX_QUEUE_BYTES, MAX_QUEUE_PACKETS, WebSocket, WebSockets
 
 LAST_POLL_S = 2.0
@@ -205,8 +205,8 @@ class EngineServer(engineio.AsyncServer):
             session.close(self.reason.TRANSPORT_ERROR)
             return self._refuse(request, BAD_REQUEST, status=413)
         try:
-            packets = session.receive_payload(body.decode())
-        except ValueError:
+            packets = body.decode().split(SEPARATOR.decode())
+        except UnicodeDecodeError:
             session.close(PARSE_ERROR)
             return self._refuse(request, BAD_REQUEST)
         for packet in packets:

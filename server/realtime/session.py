@@ -193,16 +193,6 @@ class Session:
 
     # --- From the client
 
-    def receive_payload(self, text: str) -> list[str]:
-        """Split the body of a POST into packets.
-
-        Raises:
-            ValueError: there are none in it.
-        """
-        if not text:
-            raise ValueError("empty payload")
-        return text.split("\x1e")
-
     def on_text(self, text: str) -> None:
         """Take a packet."""
         kind = text[:1]

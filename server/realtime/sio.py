@@ -349,7 +349,7 @@ class RealtimeServer(socketio.AsyncServer):
             namespace in self.namespace_handlers
             or namespace in self.handlers
             or self.namespaces == "*"
-            or (namespace in self.namespaces and not self.namespace_handlers)
+            or namespace in self.namespaces
         )
 
     def _unknown_namespace(self, namespace: str) -> Any:
