@@ -8,10 +8,11 @@ A message is
 
     kind (1 byte)  host (16)  number (8)  head (JSON)  line feed  body (JSON)
 
-The head names the event, the connection to skip, and the routes; the body is the payload as clients get it, and is
-forwarded as it came. The same bytes go to all channels of an event, so a process that hears several of them takes the
-first for all its rooms, and knows the others by their number. Numbers of one host only grow. What python-socketio's own
-API says (`emit` of any kind, callbacks, `disconnect`, ...) has no head; its JSON is the stock one.
+The head names the event, the connection to skip, the routes, and the stamp of a durable event; the body is the payload
+as clients get it, and is forwarded as it came. The same bytes go to all channels of an event, so a process that hears
+several of them takes the first for all its rooms, and knows the others by their number. Numbers of one host only grow.
+What python-socketio's own API says (`emit` of any kind, callbacks, `disconnect`, ...) has no head; its JSON is the
+stock one.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from socketio.async_pubsub_manager import AsyncPubSubManager
 
 from server.realtime.managers import LocalManager
 from server.realtime.redis_link import Link, RedisLink
-from server.realtime.rooms import Route
+from server.realtime.rooms import Route, Stamp
 from server.realtime.subscriptions import Subscriptions
 
 DEFAULT_PREFIX: Final = "verihome"
@@ -48,6 +49,7 @@ class _Message(NamedTuple):
     event: str
     skip: str | None
     routes: Sequence[Route]
+    stamp: Stamp | None
     body: bytes
 
 
@@ -127,15 +129,22 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         """Tell everyone in the rooms, on all processes, except the connection `skip`."""
         self.tell(event, payload, [(namespace, rooms)], skip)
 
-    def tell(self, event: str, payload: dict[str, Any], routes: Sequence[Route], skip: str | None = None) -> None:
+    def tell(
+        self,
+        event: str,
+        payload: dict[str, Any],
+        routes: Sequence[Route],
+        skip: str | None = None,
+        stamp: Stamp | None = None,
+    ) -> None:
         """Tell an event, here at once, and to the other processes. A failure here does not keep it from them."""
         body = orjson.dumps(payload)
         try:
-            self.deliver_routes(event, body, routes, skip)
+            self.hand_out(event, body, routes, skip, stamp)
         finally:
             channels = self._channels_of(routes)
             if channels:
-                self._send(channels, _EVENT, b"%b\n%b" % (orjson.dumps((event, skip, routes)), body))
+                self._send(channels, _EVENT, b"%b\n%b" % (orjson.dumps((event, skip, routes, stamp)), body))
 
     async def _publish(self, data: dict[str, Any]) -> None:
         """Publish a message of the stock kind: to a room's channel if it is an `emit` to just that room."""
@@ -198,12 +207,12 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         if not self._is_new(message):
             return
         try:
-            event, skip, routes, body = _parse(message)
+            event, skip, routes, stamp, body = _parse(message)
         except (ValueError, TypeError):
             self._complain(message)
             return
         try:
-            self.deliver_routes(event, body, routes, skip)
+            self.hand_out(event, body, routes, skip, stamp)
         except Exception:
             log.exception("event of another process not delivered", published=event)
 
@@ -275,7 +284,10 @@ def _parse(message: bytes) -> _Message:
         ValueError, TypeError: it is malformed.
     """
     end = message.index(b"\n", _HEAD_FROM)
-    event, skip, routes = orjson.loads(message[_HEAD_FROM:end])
+    event, skip, routes, stamp = orjson.loads(message[_HEAD_FROM:end])
     if not isinstance(event, str) or not isinstance(skip, str | None):
         raise TypeError
-    return _Message(event, skip, [(namespace, rooms) for namespace, rooms in routes], message[end + 1 :])
+    if stamp is not None:
+        key, rev = stamp
+        stamp = str(key), int(rev)
+    return _Message(event, skip, [(namespace, rooms) for namespace, rooms in routes], stamp, message[end + 1 :])

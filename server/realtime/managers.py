@@ -14,7 +14,7 @@ from socketio import packet as socket_packet
 from server.realtime.engine import encode_message
 from server.realtime.frames import Encoded
 from server.realtime.hub import Hub
-from server.realtime.rooms import Route
+from server.realtime.rooms import Route, Stamp
 
 CONTROL = "/_control"
 """Not a namespace that clients can join: what processes tell each other."""
@@ -56,12 +56,26 @@ class LocalManager(socketio.AsyncManager):
         """Tell everyone in the rooms, on all processes, except the connection `skip`."""
         self.deliver(event, orjson.dumps(payload), namespace, rooms, skip)
 
-    def tell(self, event: str, payload: dict[str, Any], routes: Sequence[Route], skip: str | None = None) -> None:
+    def tell(
+        self,
+        event: str,
+        payload: dict[str, Any],
+        routes: Sequence[Route],
+        skip: str | None = None,
+        stamp: Stamp | None = None,
+    ) -> None:
         """Tell an event on all its routes, to all processes, except to the connection `skip`."""
-        self.deliver_routes(event, orjson.dumps(payload), routes, skip)
+        self.hand_out(event, orjson.dumps(payload), routes, skip, stamp)
 
-    def deliver_routes(self, event: str, body: bytes, routes: Sequence[Route], skip: str | None) -> None:
+    def hand_out(self, event: str, body: bytes, routes: Sequence[Route], skip: str | None, stamp: Stamp | None) -> None:
+        """Hand an event, of this process or another, to the connections of this one."""
+        self.deliver_routes(event, body, routes, skip, stamp)
+
+    def deliver_routes(
+        self, event: str, body: bytes, routes: Sequence[Route], skip: str | None, stamp: Stamp | None = None
+    ) -> None:
         """Send an event to the connections of this process on all its routes: to rooms of the application."""
+        del stamp
         for namespace, rooms in routes:
             # Of a large audience most are not here, and each room is looked for in two places.
             here = rooms if len(rooms) == 1 else [room for room in rooms if room in self._room_uses]

@@ -7,7 +7,7 @@ import structlog
 from server.contract.events import render
 from server.domain.events import Event, UserDisconnected
 from server.realtime.managers import CONTROL, LocalManager
-from server.realtime.rooms import routes
+from server.realtime.rooms import routes, stamp
 
 log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ class Publisher:
                 self._manager.broadcast("user_disconnected", {"user_id": event.user_id}, CONTROL, [CONTROL])
                 return
             name, payload = render(event)
-            self._manager.tell(name, payload, routes(event), skip.id if skip else None)
+            self._manager.tell(name, payload, routes(event), skip.id if skip else None, stamp(event))
         except Exception:
             self.failures += 1
             log.exception("event not published", published=type(event).__name__)

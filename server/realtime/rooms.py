@@ -13,6 +13,9 @@ from server.domain.events import Event
 Route = tuple[str, Sequence[str]]
 """A namespace and rooms in it; a connection that is in several of the rooms hears the event once."""
 
+Stamp = tuple[str, int]
+"""What a durable event changed, a thread or a user's notifications, by the name of its room; and the `rev` of that."""
+
 
 def user_room(user_id: str) -> str:
     """Everything that concerns a user; every connection is in its own."""
@@ -48,6 +51,25 @@ def routes(event: Event) -> list[Route]:  # noqa: PLR0911 - a table, one line an
             return [(NOTIFICATIONS, [user_room(event.user_id)])]
         case _:
             raise TypeError(type(event))
+
+
+def stamp(event: Event) -> Stamp | None:  # noqa: PLR0911 - a table, likewise
+    """Return the stamp of a durable event; None of any other, and of what only the reader's own devices hear."""
+    match event:
+        case events.MessagesRead(private=True) | events.MessagesDelivered(private=True):
+            return None
+        case events.MessageSent():
+            return thread_room(event.thread_id), event.message.rev
+        case events.MessagesRead() | events.MessagesDelivered():
+            return thread_room(event.thread_id), event.receipt.rev
+        case events.ThreadCreated():
+            return thread_room(event.thread.id), event.thread.rev
+        case events.NotificationCreated():
+            return user_room(event.notification.user_id), event.notification.rev
+        case events.NotificationUpdated():
+            return user_room(event.user_id), event.rev
+        case _:
+            return None
 
 
 def _user_rooms(user_ids: Iterable[str]) -> list[str]:
