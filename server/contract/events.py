@@ -33,6 +33,17 @@ class ConnectionEstablishedSchema(Schema):
     server_time = Timestamp()
     heartbeat_interval_s = Int()
     reconnect_attempts = Int()
+    recovered = Flag()
+
+
+class ServiceDegradedSchema(Schema):
+    """What does not work at present: `cluster`, people connected to other processes are heard late."""
+
+    reason = Text()
+
+
+class ServiceRestoredSchema(Schema):
+    """Nothing to say."""
 
 
 class ConnectionClosingSchema(Schema):
@@ -157,6 +168,8 @@ _CHAT = (MESSAGING, THREADS)
 _ROWS = (
     EventRow("connection_established", "The connection is ready.", ConnectionEstablishedSchema, NAMESPACES),
     EventRow("connection_closing", "The server ends the connection.", ConnectionClosingSchema, NAMESPACES),
+    EventRow("service_degraded", "The server works with less than usual.", ServiceDegradedSchema, NAMESPACES),
+    EventRow("service_restored", "The server works as usual again.", ServiceRestoredSchema, NAMESPACES),
     EventRow("error", "An operation without an ack was refused.", ErrorSchema, NAMESPACES),
     EventRow("pong", "The answer to `ping`.", PongSchema, NAMESPACES),
     EventRow("token_expiring", "The token ends soon: send `refresh_token`.", TokenExpiringSchema, NAMESPACES),
@@ -190,6 +203,8 @@ EVENTS: Mapping[str, EventRow] = {row.name: row for row in _ROWS}
 _NAMES: Mapping[type[Event], str] = {
     events.ConnectionEstablished: "connection_established",
     events.ConnectionClosing: "connection_closing",
+    events.ServiceDegraded: "service_degraded",
+    events.ServiceRestored: "service_restored",
     events.Pong: "pong",
     events.TokenExpiring: "token_expiring",
     events.MessageSent: "new_message",

@@ -20,7 +20,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionEstablished(Event):
-    """The first event of every connection."""
+    """The first event of every connection. `recovered`: it goes on where another one broke (ADR 15)."""
 
     message: str
     user_id: str
@@ -28,6 +28,19 @@ class ConnectionEstablished(Event):
     server_time: int
     heartbeat_interval_s: int
     reconnect_attempts: int
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDegraded(Event):
+    """Something that the server works with is away; what is stored is not touched by it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRestored(Event):
+    """It is back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ export function aGreeting(changes: Partial<ConnectionEstablishedEvent> = {}): Co
     server_time: "2026-11-24T12:00:00.000Z",
     heartbeat_interval_s: 30,
     reconnect_attempts: 5,
+    recovered: false,
     ...changes,
   };
 }

@@ -36,6 +36,7 @@ export interface ConnectionEstablishedEvent {
   server_time: string;
   heartbeat_interval_s: number;
   reconnect_attempts: number;
+  recovered: boolean;
 }
 /**
  * The thread to open; the caller need not name themselves.
@@ -514,6 +515,16 @@ export interface SendMessageRequest {
   client_message_id?: string | null;
 }
 /**
+ * What does not work at present: `cluster`, people connected to other processes are heard late.
+ */
+export interface ServiceDegradedEvent {
+  reason: string;
+}
+/**
+ * Nothing to say.
+ */
+export interface ServiceRestoredEvent {}
+/**
  * A person's settings, alike on all of their devices.
  */
 export interface Settings {
@@ -718,6 +729,8 @@ export type OperationName = keyof Operations;
 export interface Events {
   connection_established: ConnectionEstablishedEvent;
   connection_closing: ConnectionClosingEvent;
+  service_degraded: ServiceDegradedEvent;
+  service_restored: ServiceRestoredEvent;
   error: ErrorEvent;
   pong: PongEvent;
   token_expiring: TokenExpiringEvent;
@@ -745,10 +758,10 @@ export interface OperationsOfNamespace {
 
 /** Where each event is told. */
 export interface EventsOfNamespace {
-  "/messaging": "connection_established" | "connection_closing" | "error" | "pong" | "token_expiring" | "new_message" | "message_read_receipt" | "message_delivered_receipt" | "thread_created" | "typing_notification" | "user_updated";
-  "/notifications": "connection_established" | "connection_closing" | "error" | "pong" | "token_expiring" | "general_notification" | "urgent_notification" | "notification_updated" | "settings_updated";
-  "/presence": "connection_established" | "connection_closing" | "error" | "pong" | "token_expiring" | "user_status_update";
-  "/threads": "connection_established" | "connection_closing" | "error" | "pong" | "token_expiring" | "new_message" | "message_read_receipt" | "message_delivered_receipt" | "typing_notification";
+  "/messaging": "connection_established" | "connection_closing" | "service_degraded" | "service_restored" | "error" | "pong" | "token_expiring" | "new_message" | "message_read_receipt" | "message_delivered_receipt" | "thread_created" | "typing_notification" | "user_updated";
+  "/notifications": "connection_established" | "connection_closing" | "service_degraded" | "service_restored" | "error" | "pong" | "token_expiring" | "general_notification" | "urgent_notification" | "notification_updated" | "settings_updated";
+  "/presence": "connection_established" | "connection_closing" | "service_degraded" | "service_restored" | "error" | "pong" | "token_expiring" | "user_status_update";
+  "/threads": "connection_established" | "connection_closing" | "service_degraded" | "service_restored" | "error" | "pong" | "token_expiring" | "new_message" | "message_read_receipt" | "message_delivered_receipt" | "typing_notification";
 }
 export type Namespace = keyof OperationsOfNamespace;
 
