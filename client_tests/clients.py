@@ -80,7 +80,8 @@ class SocketClient(Ears):
             self.sio.on("connect_error", self._refused, namespace=namespace)
         await self.sio.connect(
             self.url,
-            auth={"token": self.token, **auth},
+            # This client's handlers take one argument: no offsets behind the payloads.
+            auth={"token": self.token, "recovery": False, **auth},
             namespaces=wanted,
             transports=transports or DEFAULT_TRANSPORTS,
             wait_timeout=5,

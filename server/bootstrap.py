@@ -18,7 +18,9 @@ from server.realtime.cluster import RedisManager
 from server.realtime.managers import LocalManager
 from server.realtime.presence import MemoryPresenceStore, RedisPresenceStore
 from server.realtime.publisher import Publisher as RoomPublisher
+from server.realtime.recovery import Recovery
 from server.realtime.relay import Relay
+from server.realtime.rows import Rows
 from server.realtime.sio import RealtimeServer, create_server
 from server.realtime.webpush import WebPush
 from server.routes.health import StateCollector
@@ -88,6 +90,7 @@ class Container:
     async def start(self) -> None:
         """Begin to listen to other processes and to look after connections."""
         self.manager.on_control = self._on_control
+        self.manager.on_state = self._on_cluster_state
         self.manager.initialize()
         self.sio.manager_initialized = True
         await self.services.presence.tick()
@@ -116,8 +119,13 @@ class Container:
         if self.relay is not None:
             await self.relay.close()
         await self.tasks.close()
+        if self.sio.recovery is not None:
+            self.sio.recovery.close()
         await self.manager.close()
         await self.database.close()
+
+    def _on_cluster_state(self, state: str) -> None:
+        self.services.connections.set_degraded("cluster" if state == "degraded" else None)
 
     def _on_control(self, event: str, payload: dict[str, Any]) -> None:
         if event == "user_disconnected":
@@ -146,6 +154,8 @@ def build(
     relay = Relay(settings.worker) if settings.worker is not None else None
     if relay is not None:
         sio.eio.tag, sio.eio.relay = relay.worker.tag, relay.relay
+    manager.rows = rows = Rows(database, manager.hears)
+    sio.recovery = Recovery(manager, rows)
     publisher = RoomPublisher(manager)
     if push_sender is None and settings.vapid is not None:
         push_sender = WebPush(settings.vapid, now)

@@ -103,18 +103,22 @@ class JsClient(NodeScript):
         self._namespaces: tuple[str, ...] = ()
         self._auth: dict[str, Any] = {}
 
-    async def connect(self, *namespaces: str, transports: list[str] | None = None, **auth: Any) -> "JsClient":
+    async def connect(
+        self, *namespaces: str, transports: list[str] | None = None, reconnection: bool = True, **auth: Any
+    ) -> "JsClient":
         """Connect and wait for the first event of every namespace."""
-        await self.dial(*namespaces, transports=transports, **auth)
+        await self.dial(*namespaces, transports=transports, reconnection=reconnection, **auth)
         await self.heard("connection_established", count=len(self._namespaces))
         return self
 
-    async def dial(self, *namespaces: str, transports: list[str] | None = None, **auth: Any) -> "JsClient":
-        """Begin to connect and wait for nothing."""
+    async def dial(
+        self, *namespaces: str, transports: list[str] | None = None, reconnection: bool = True, **auth: Any
+    ) -> "JsClient":
+        """Begin to connect and wait for nothing. Without `reconnection` it comes back only by `dial_again`."""
         self._namespaces = namespaces or (MESSAGING,)
         self._auth = auth
         await self.renew(self.token)
-        options = {} if transports is None else {"transports": transports}
+        options = {"reconnection": reconnection} | ({} if transports is None else {"transports": transports})
         await self._ask("connect", url=self.url, namespaces=self._namespaces, options=options)
         return self
 
@@ -139,6 +143,22 @@ class JsClient(NodeScript):
     async def forge(self, name: str, *args: Any, ack: bool, namespace: str = MESSAGING) -> Any:
         """Send an event whose name the client reserves for itself."""
         return await self._ask("forge", namespace=namespace, name=name, args=args, ack=ack)
+
+    async def cut(self) -> None:
+        """Lose the transport, as a network does."""
+        cuts = len(self.all("disconnect"))
+        await self._ask("cut")
+        await self.heard("disconnect", count=cuts + len(self._namespaces))
+
+    async def trail(self) -> dict[str, str]:
+        """Return the `pid` and `offset` with which the client would come back."""
+        return dict(await self._ask("trail"))
+
+    async def dial_again(self, url: str | None = None) -> None:
+        """Come back, to another address if one is given; returns when every namespace is connected."""
+        before = len(self.all("connect"))
+        await self._ask("dialAgain", url=url)
+        await self.heard("connect", count=before + len(self._namespaces))
 
     async def disconnect(self) -> None:
         """Leave all namespaces; Node lives on."""

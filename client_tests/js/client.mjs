@@ -19,8 +19,10 @@ function listen(socket, namespace) {
     report("connect_error", { message, data: data ?? null, active: socket.active }, namespace);
   });
   socket.onAny((name, payload, ...more) => {
-    // Every event of ours carries exactly one object: let a test fail on any other.
-    if (more.length > 0) report("too_many_arguments", { name, more }, namespace);
+    // Every event of ours carries exactly one object, and perhaps an offset: let a test fail on any other.
+    const isOffset = more.length === 1 && /^[0-9a-f]+-[0-9]+$/.test(more[0]);
+    if (isOffset) report("offset", { offset: more[0] }, "offsets");
+    if (more.length > 0 && !isOffset) report("too_many_arguments", { name, more }, namespace);
     report(name, payload ?? null, namespace);
   });
 }
@@ -79,6 +81,22 @@ serve({
   burst({ namespace, operations, ack }) {
     const acks = operations.map(([op, payload]) => emit({ namespace, op, payload, ack }));
     return ack ? Promise.all(acks) : undefined;
+  },
+  /** Loses the transport, as a network does: no DISCONNECT is sent. */
+  cut() {
+    for (const socket of sockets.values()) socket.io.engine.close();
+  },
+  /** Comes back at once, where `reconnection` is off; to another address if one is given. */
+  dialAgain({ url }) {
+    for (const socket of sockets.values()) {
+      if (url) socket.io.uri = url;
+      socket.connect();
+    }
+  },
+  /** What the first socket would come back with. */
+  trail() {
+    const [socket] = sockets.values();
+    return { pid: socket._pid, offset: socket._lastOffset };
   },
   disconnect() {
     for (const socket of sockets.values()) socket.disconnect();

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,6 +42,8 @@ class FakeLink:
     """A process's link to it."""
 
     dropped = 0
+    waiting = 0
+    preface: Callable[[], list[bytes]] = list
 
     def __init__(self, redis: Redis, *, answers: bool = True) -> None:
         redis.links.append(self)
@@ -57,6 +59,12 @@ class FakeLink:
         self.ears = ears
         ears.publishing(up=True)
         ears.listening(up=True)
+
+    def wake(self) -> None:
+        """What is asked for is of no use here."""
+
+    def hang_up(self) -> None:
+        """Listen anew."""
 
     def publish(self, channels: Sequence[bytes], message: bytes) -> None:
         """Publish."""
@@ -103,7 +111,9 @@ class Process:
         self.manager.deliver = self._deliver  # type: ignore[method-assign]
         self.manager.initialize()
 
-    def _deliver(self, event: str, body: bytes, namespace: str, named: Sequence[str], skip: str | None) -> None:
+    def _deliver(
+        self, event: str, body: bytes, namespace: str, named: Sequence[str], skip: str | None, *_stamped: object
+    ) -> None:
         self.heard.append((event, json.loads(body), namespace, list(named), skip))
 
     def enter(self, *names: str) -> None:
@@ -145,8 +155,9 @@ async def test_room_is_subscribed_with_its_first_connection_and_left_with_its_la
     process.leave(USER, THREAD)
     process.enter(OTHER)
     await tick()
-    assert process.link.subscribed == {b"p:all", b"p:events", b"p:user:2"}
-    assert process.manager.channels == 3
+    own = b"p:process:" + process.manager.host_id.encode()
+    assert process.link.subscribed == {b"p:all", b"p:events", own, b"p:user:2"}
+    assert process.manager.channels == 4
     await process.manager.close()
 
 
@@ -267,7 +278,8 @@ async def test_waiting_for_a_room_that_nobody_is_in_yet_keeps_it_for_a_while(
     assert other is not None
     await other
     await asyncio.sleep(0.1)
-    assert process.link.subscribed == {b"p:all", b"p:events", b"p:user:1"}
+    own = b"p:process:" + process.manager.host_id.encode()
+    assert process.link.subscribed == {b"p:all", b"p:events", own, b"p:user:1"}
     await process.manager.close()
 
 
@@ -324,12 +336,12 @@ async def test_after_an_outage_all_is_subscribed_in_batches_and_only_then_is_all
     process.enter("user:new")
     for _ in range(10):
         await asyncio.sleep(0)
-    assert [len(names) for _, names in process.link.commands] == [1_000] * 5 + [3]
+    assert [len(names) for _, names in process.link.commands] == [1_000] * 5 + [4]
     assert b"p:user:new" in process.link.commands[1][1]
     assert process.manager.cluster_state == "degraded"
     process.link.answer_all()
     assert process.manager.cluster_state == "ok"
-    assert len(process.link.subscribed) == 5_003
+    assert len(process.link.subscribed) == 5_004
     process.manager.publishing(up=False)
     assert process.manager.cluster_state == "degraded"
     await process.manager.close()

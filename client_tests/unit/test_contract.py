@@ -50,6 +50,8 @@ EXAMPLES: tuple[Event, ...] = (
     events.PresenceChanged(Presence("7", "Ana", "online", NOW), ("8",)),
     events.NotificationCreated(NOTIFICATION, 1),
     events.NotificationUpdated("7", ("n",), False, NOW, None, 0, 2),
+    events.ServiceDegraded("cluster"),
+    events.ServiceRestored(),
     events.SettingsUpdated("7", UserSettings(Preferences(), PushState("key", (Device("d", None, NOW),)))),
 )
 
@@ -59,6 +61,8 @@ OWN_CONNECTION_ONLY = {
     events.Pong,
     events.TokenExpiring,
     events.OperationFailed,
+    events.ServiceDegraded,
+    events.ServiceRestored,
 }
 PUBLISHED = tuple(event for event in EXAMPLES if type(event) not in OWN_CONNECTION_ONLY)
 

@@ -450,6 +450,8 @@ HEARD: Mapping[str, list[Any]] = {
         events.NotificationUpdated("7", ("n",), False, NOW, None, 0, 2),
         events.NotificationUpdated("7", (), True, None, NOW, 0, 3),
     ],
+    "service_degraded": [events.ServiceDegraded("cluster")],
+    "service_restored": [events.ServiceRestored()],
     "settings_updated": [events.SettingsUpdated("7", SETTINGS), events.SettingsUpdated("7", CHOSEN)],
 }
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
 from server.contract.envelope import Envelope
-from server.contract.errors import row_of
+from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE, row_of
 from server.dispatch import Answer, ConnectionDispatcher, Dispatcher, is_concurrent
 from server.domain.errors import InvalidPayloadError, RealtimeError
 from server.realtime.connections import SocketConnection
@@ -61,6 +61,9 @@ class Namespace(EnvelopeNamespace):
         connection = self._connections.get(sid)
         if connection is not None:
             await self._service.welcome(connection)
+            recovery = self.server.recovery
+            if recovery is not None and not await recovery.play(sid):
+                await connection.close(SLOW_CONSUMER_CLOSE_CODE)
             await self._greet(connection)
 
     async def _greet(self, connection: SocketConnection) -> None:
@@ -77,7 +80,9 @@ class Namespace(EnvelopeNamespace):
             if auth is not None and not isinstance(auth, dict):
                 raise InvalidPayloadError({"auth": ["Not an object."]})  # noqa: TRY301
             connection = SocketConnection(self.server, sid, self.name, self._thread_id(given))
-            await self._service.open(connection, given.get("token"), asked, self._default_locale)
+            actor = await self._service.open(connection, given.get("token"), asked, self._default_locale)
+            if self.server.recovery is not None:
+                await self.server.recovery.begin(sid, self.name, actor.user_id, given)
         except Exception as error:  # noqa: BLE001 - told to the client below, whatever it is
             self._refuse_connect(engine_sid, error, asked or self._default_locale)
             return
@@ -93,5 +98,7 @@ class Namespace(EnvelopeNamespace):
 
     def _disconnect(self, sid: str) -> None:
         connection = self._connections.pop(sid, None)
+        if self.server.recovery is not None:
+            self.server.recovery.lost(sid)
         if connection is not None:
             self._service.closed(connection)

@@ -16,15 +16,19 @@ stock one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import orjson
 import structlog
+from redis.asyncio import Redis
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
+from server.domain.errors import RealtimeError
 from server.realtime.managers import LocalManager
 from server.realtime.redis_link import Link, RedisLink
+from server.realtime.redis_trails import MARGIN_MS, RedisTrails
 from server.realtime.rooms import Route, Stamp
 from server.realtime.subscriptions import Subscriptions
 
@@ -33,9 +37,18 @@ MAX_CHANNELS: Final = 16
 """An event for more rooms than this is told to all processes at once."""
 MAX_STOCK_QUEUE: Final = 10_000
 MAX_HOSTS: Final = 1_000
+TICK_S: Final = 1.5
+DEAF_AFTER_TICKS: Final = 2
+"""A listener that heard nothing of what this process told itself for so long is deaf, whatever it answers."""
+BUSY: Final = 1_000
+"""With so much waiting to be published, what this process tells itself is late for another reason."""
+CATCH_UP_AFTER_S: Final = (0.0, 1.0, 3.0)
+"""When to look, after an outage, for what others had waiting: they come back within some 2 s."""
+MAX_KNOWN: Final = 20_000
 
 _EVENT: Final = b"\x01"
 _STOCK: Final = b"\x02"
+_ECHO: Final = b"\x03"
 _STOCK_JSON: Final = b"{"
 """How a message of another program begins that emits with python-socketio's own Redis managers."""
 _HOST: Final = slice(1, 17)
@@ -71,10 +84,13 @@ class RedisManager(AsyncPubSubManager, LocalManager):
     ) -> None:
         AsyncPubSubManager.__init__(self, channel=f"{prefix}:events")  # it calls LocalManager's
         self._link: Link = link or RedisLink(url, redis_options)
+        self._redis = Redis.from_url(url, **(redis_options or {}))
+        self.trails: RedisTrails = RedisTrails(self._link, self._redis, prefix, self.log)
         self._subscriptions = Subscriptions(self._link.subscribe, self._link.unsubscribe, self._note_up)
         self._prefix = f"{prefix}:".encode()
         self._stock_channel: bytes = self.channel.encode()
         self._all_channel = f"{prefix}:all".encode()
+        self._own_channel = f"{prefix}:process:{self.host_id}".encode()
         self._host: bytes = bytes.fromhex(self.host_id)
         self._number = 0
         self._numbers: dict[bytes, bytes] = {}
@@ -82,6 +98,10 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         self._stock_dropped = 0
         self._publishing = False
         self._last_state: str | None = None
+        self._down_at = 0.0
+        self._unheard = 0
+        self._ticking: asyncio.TimerHandle | None = None
+        self._catching_up: asyncio.Task[None] | None = None
         self._complained = False
 
     # --- Life
@@ -110,16 +130,22 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         super().initialize()
         self._subscriptions.use(self._all_channel)
         self._subscriptions.use(self._stock_channel)
+        self._subscriptions.use(self._own_channel)
         self._link.start(self)
+        self._ticking = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
     async def close(self) -> None:
         """Publish what waits if Redis is there, and disconnect."""
         self._last_state = "degraded"  # nothing to say about it
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await super().close()
         await self._link.close()
-        thread = getattr(self, "thread", None)
-        if thread is not None:
-            thread.cancel()
-            await asyncio.gather(thread, return_exceptions=True)
+        tasks = [task for task in (getattr(self, "thread", None), self._catching_up) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._redis.aclose()
 
     # --- Telling others
 
@@ -190,6 +216,7 @@ class RedisManager(AsyncPubSubManager, LocalManager):
     def take(self, message: bytes) -> None:
         """A message came. Those of this very process come back too. Never raises."""
         if message[_HOST] == self._host:
+            self._unheard = 0
             return
         self.received += 1
         kind = message[:1]
@@ -267,14 +294,68 @@ class RedisManager(AsyncPubSubManager, LocalManager):
             self._note_down()
 
     def _note_up(self) -> None:
-        if self.cluster_state == "ok" and self._last_state != "ok":
-            self._last_state = "ok"
-            log.info("redis joined: this process works with the others")
+        if self.cluster_state != "ok" or self._last_state == "ok":
+            return
+        log.info("redis joined: this process works with the others")
+        was_down, self._last_state = self._last_state == "degraded", "ok"
+        self._unheard = 0
+        self.order.hurried = False
+        self.trails.forget()  # what others told meanwhile was not heard in its turn
+        self.on_state("ok")
+        if was_down and self._catching_up is None:
+            self._catching_up = asyncio.create_task(self._catch_up(), name="catch up")
 
     def _note_down(self) -> None:
-        if self._last_state != "degraded":
-            self._last_state = "degraded"
-            log.warning("redis away: this process works on its own until it comes back")
+        if self._last_state == "degraded":
+            return
+        log.warning("redis away: this process works on its own until it comes back")
+        self._last_state, self._down_at = "degraded", asyncio.get_running_loop().time()
+        self.order.hurried = True
+        self.on_state("degraded")
+
+    def _tick(self) -> None:
+        """Say that this process is alive, and see whether it hears what it says."""
+        self._ticking = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        if self.cluster_state != "ok":
+            return
+        self.trails.renew()
+        if self._unheard >= DEAF_AFTER_TICKS:
+            self._unheard = 0
+            self._link.hang_up()
+        elif self._link.waiting < BUSY:
+            self._unheard += 1
+            self._send([self._own_channel], _ECHO, b"")
+
+    async def _catch_up(self) -> None:
+        """After an outage, see to what was told meanwhile: by the rows, and by what others had waiting for Redis."""
+        try:
+            away_s = asyncio.get_running_loop().time() - self._down_at
+            await self._compare_with_rows()
+            for wait_s in CATCH_UP_AFTER_S:
+                await asyncio.sleep(wait_s)
+                self.behind(heads_of(await self.trails.told_lately(away_s + MARGIN_MS / 1000 + wait_s)))
+        except RealtimeError:
+            log.warning("not caught up after redis was away: the database is away")
+        except Exception:
+            log.exception("not caught up after redis was away")
+        finally:
+            self._catching_up = None
+
+    async def _compare_with_rows(self) -> None:
+        if self.rows is None:
+            return
+        known = dict(islice(reversed(self.order.revs().items()), MAX_KNOWN))
+        revs = await self.rows.revs(known)
+        self.behind({key: (known[key] + 1, rev) for key, rev in revs.items() if rev > known[key]})
+
+
+def heads_of(stamps: Iterable[Stamp]) -> dict[str, tuple[int, int]]:
+    """Return the first and the last rev of each key."""
+    heads: dict[str, tuple[int, int]] = {}
+    for key, rev in stamps:
+        first, last = heads.get(key, (rev, rev))
+        heads[key] = min(first, rev), max(last, rev)
+    return heads
 
 
 def _parse(message: bytes) -> _Message:

@@ -33,6 +33,11 @@ class BaseConnection(ABC):
         """Fields that the connection implies in every operation."""
         return {} if self.thread_id is None else {"thread_id": self.thread_id}
 
+    @property
+    def is_recovered(self) -> bool:
+        """Whether it goes on where another connection broke."""
+        return False
+
     def send(self, event: Event) -> None:
         """Tell something to this connection alone; never waits."""
         self._send(*render(event))
@@ -94,6 +99,11 @@ class SocketConnection(BaseConnection):
         """The Engine.IO session, shared with the client's other namespaces; None once it is gone."""
         return self._server.engine_sid_of(self.id, self.namespace)
 
+    @property
+    def is_recovered(self) -> bool:
+        """Whether it goes on where another connection broke."""
+        return self._server.recovery is not None and self._server.recovery.is_recovered(self.id)
+
     def tell_closing(self, code: str, *, retryable: bool) -> None:
         """Say why; a DISCONNECT packet after a revocation, the one end after which the client shall stay away."""
         super().tell_closing(code, retryable=retryable)
@@ -107,7 +117,10 @@ class SocketConnection(BaseConnection):
             self._server.close_transport(engine_sid, close_code)
 
     def _send(self, name: str, payload: dict[str, Any]) -> None:
-        self._server.send_now(self.id, self.namespace, name, payload)
+        recovery = self._server.recovery
+        # From its first event on the client can be recovered, also if nothing else ever comes.
+        offset = recovery.offset_of(self.id) if recovery is not None and name == "connection_established" else None
+        self._server.send_now(self.id, self.namespace, name, payload, *([] if offset is None else [offset]))
 
     def _move(self, room: str, *, enter: bool) -> None:
         self._server.move(self.id, self.namespace, room, enter=enter)

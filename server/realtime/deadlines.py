@@ -35,6 +35,11 @@ class Deadlines(Generic[T]):
         """Wait for an item no longer, if it was waited for."""
         self._due.pop(item, None)
 
+    def end_first(self) -> None:
+        """End the wait for the item that has waited longest now, as if it were due."""
+        item, _ = self._due.popitem(last=False)
+        self._on_due(item)
+
     def close(self) -> None:
         """Wait for nothing any more."""
         self._due.clear()

@@ -1,25 +1,34 @@
 """Who is in which room, and delivery to them: python-socketio's client manager, for one process.
 
-A payload is serialised once, framed once for each kind of transport, and written straight to each client.
+A payload is serialised once, framed once for each kind of transport, and written straight to each client. Durable
+events go through `Order`, are numbered by `Log`, and carry their offset behind the payload (ADR 15).
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 import socketio
+import structlog
 from bidict import bidict
 from socketio import packet as socket_packet
 
 from server.realtime.engine import encode_message
 from server.realtime.frames import Encoded
+from server.realtime.holds import Hold
 from server.realtime.hub import Hub
+from server.realtime.log import Log
+from server.realtime.order import Order, Told
 from server.realtime.rooms import Route, Stamp
+from server.realtime.rows import Rows
+from server.realtime.trails import NoTrails, Trails
 
 CONTROL = "/_control"
 """Not a namespace that clients can join: what processes tell each other."""
 
 ControlHandler = Callable[[str, dict[str, Any]], None]
+
+log = structlog.get_logger()
 
 
 class LocalManager(socketio.AsyncManager):
@@ -37,16 +46,39 @@ class LocalManager(socketio.AsyncManager):
         self.received = 0
         self.dropped = 0
         self.on_control: ControlHandler = lambda _event, _payload: None
+        self.on_state: Callable[[str], None] = lambda _state: None
+        """Told `cluster_state` whenever it changes."""
+        self.log = Log()
+        self.trails: Trails = NoTrails()
+        self._rows: Rows | None = None
+        self.order = Order(self._give, self._is_missed)
+        self.without_offsets: set[str] = set()
+        """Connections that get no offsets."""
+        self.holds: dict[str, Hold] = {}
+        """Connections to which nothing goes at present: what is for them is kept."""
         self._rooms_of: dict[str, set[Any]] = {}
         self._room_uses: dict[str, int] = {}
+        self._heard_since: dict[str, int] = {}
+        """For each room in use, the number of the last event that was handed out before it was."""
 
     @property
     def cluster_state(self) -> str:
         """How the link to other processes is: `off` (none configured), `ok` or `degraded`."""
         return "off"
 
+    @property
+    def rows(self) -> Rows | None:
+        """Where missed events are read; without it they stay missed."""
+        return self._rows
+
+    @rows.setter
+    def rows(self, rows: Rows) -> None:
+        self._rows = rows
+        self.order.read = rows.missed
+
     async def close(self) -> None:
-        """Nothing to end."""
+        """End what runs by itself."""
+        self.order.close()
 
     # --- Events
 
@@ -54,7 +86,7 @@ class LocalManager(socketio.AsyncManager):
         self, event: str, payload: dict[str, Any], namespace: str, rooms: Sequence[str], skip: str | None = None
     ) -> None:
         """Tell everyone in the rooms, on all processes, except the connection `skip`."""
-        self.deliver(event, orjson.dumps(payload), namespace, rooms, skip)
+        self.hand_out(event, orjson.dumps(payload), [(namespace, rooms)], skip, None)
 
     def tell(
         self,
@@ -68,31 +100,84 @@ class LocalManager(socketio.AsyncManager):
         self.hand_out(event, orjson.dumps(payload), routes, skip, stamp)
 
     def hand_out(self, event: str, body: bytes, routes: Sequence[Route], skip: str | None, stamp: Stamp | None) -> None:
-        """Hand an event, of this process or another, to the connections of this one."""
-        self.deliver_routes(event, body, routes, skip, stamp)
+        """Hand an event, of this process or another, to the connections of this one: a durable one in its turn."""
+        told = Told(event, body, routes, skip, stamp)
+        if stamp is None:
+            self._deliver_routes(told, None)
+        else:
+            self.order.take(told)
 
-    def deliver_routes(
-        self, event: str, body: bytes, routes: Sequence[Route], skip: str | None, stamp: Stamp | None = None
-    ) -> None:
-        """Send an event to the connections of this process on all its routes: to rooms of the application."""
-        del stamp
-        for namespace, rooms in routes:
+    def behind(self, heads: Mapping[str, tuple[int, int]]) -> None:
+        """Others committed the first to the last rev of keys (`Stamp`): see to it that they are heard here."""
+        self.order.behind(heads)
+
+    def hears(self, room: str) -> bool:
+        """Tell whether a connection of this process is in a room of the application, in whatever namespace."""
+        return room in self._room_uses
+
+    def _give(self, told: Told) -> int:
+        """Hand an event out, whose turn it is. Never raises: those behind it must not wait for ever."""
+        assert told.stamp is not None  # noqa: S101 - only these have a turn
+        number = self.log.append(told.stamp)
+        try:
+            self._deliver_routes(told, self.log.offset(number))
+        except Exception:
+            log.exception("event not delivered", published=told.event)
+        return number
+
+    def _is_missed(self, routes: Sequence[Route], number: int) -> bool:
+        """Tell whether anyone hears the routes who did so when an event was handed out."""
+        since = self._heard_since
+        return any(since.get(room, number) < number for _, rooms in routes for room in rooms)
+
+    def _deliver_routes(self, told: Told, offset: bytes | None) -> None:
+        for namespace, rooms in told.routes:
             # Of a large audience most are not here, and each room is looked for in two places.
             here = rooms if len(rooms) == 1 else [room for room in rooms if room in self._room_uses]
-            if here:
-                self.deliver(event, body, namespace, here, skip)
+            if here or namespace == CONTROL:
+                self.deliver(told.event, told.body, namespace, here, told.skip, told.stamp, offset)
 
-    def deliver(self, event: str, body: bytes, namespace: str, rooms: Sequence[str], skip: str | None) -> None:
+    def deliver(
+        self,
+        event: str,
+        body: bytes,
+        namespace: str,
+        rooms: Sequence[str],
+        skip: str | None,
+        stamp: Stamp | None = None,
+        offset: bytes | None = None,
+    ) -> None:
         """Send an event to the connections of this process; `body` is the JSON of its payload."""
         if namespace == CONTROL:
             self.on_control(event, orjson.loads(body))
             return
         self.deliveries += self.hub.deliver(event, body, namespace, rooms, skip)
-        members = self._members(namespace, rooms)
+        members: Mapping[str, str] = self._members(namespace, rooms)
         if not members:
             return
-        message = Encoded(b'42%b,["%b",%b]' % (namespace.encode(), event.encode(), body))
-        find = self.server.eio.sockets.get
+        head = b'42%b,["%b",%b' % (namespace.encode(), event.encode(), body)
+        if self.holds:
+            members = self._hold(
+                members, stamp, Encoded(b"%b]" % head if offset is None else b'%b,"%b"]' % (head, offset))
+            )
+        without = self.without_offsets
+        if offset is None or (without and members.keys() <= without):
+            self._write(members, skip, b"%b]" % head)
+            return
+        if without:
+            self._write({sid: members[sid] for sid in members if sid in without}, skip, b"%b]" % head)
+            members = {sid: engine_sid for sid, engine_sid in members.items() if sid not in without}
+        self._write(members, skip, b'%b,"%b"]' % (head, offset))
+
+    def _hold(self, members: Mapping[str, str], stamp: Stamp | None, message: Encoded) -> Mapping[str, str]:
+        """Keep a message for those members to whom nothing goes at present; return the others."""
+        held = [sid for sid in members if sid in self.holds]
+        for sid in held:
+            self.holds[sid].keep(stamp, message)
+        return {sid: engine_sid for sid, engine_sid in members.items() if sid not in held} if held else members
+
+    def _write(self, members: Mapping[str, str], skip: str | None, text: bytes) -> None:
+        find, message = self.server.eio.sockets.get, Encoded(text)
         hearers = [
             session for sid, engine_sid in members.items() if sid != skip and (session := find(engine_sid)) is not None
         ]
@@ -185,6 +270,8 @@ class LocalManager(socketio.AsyncManager):
         for room in [*self._rooms_of.pop(sid, ()), sid, None]:
             self.basic_leave_room(sid, namespace, room)
         self.callbacks.pop(sid, None)
+        self.without_offsets.discard(sid)
+        self.holds.pop(sid, None)
         for pending in (self.pending_connect, self.pending_disconnect):
             if sid in pending.get(namespace, ()):
                 pending[namespace].remove(sid)
@@ -227,6 +314,16 @@ class LocalManager(socketio.AsyncManager):
         else:
             del self._room_uses[room]
         if change > 0 and uses == 1:
+            self._heard_since[room] = self.log.number
             self.room_opened(room)
         elif not uses:
+            del self._heard_since[room]
             self.room_closed(room)
+
+    def keep_hearing(self, room: str) -> None:
+        """Go on hearing a room although nobody may be in it, until `stop_hearing`."""
+        self._count_room(room, 1)
+
+    def stop_hearing(self, room: str) -> None:
+        """End what `keep_hearing` began."""
+        self._count_room(room, -1)

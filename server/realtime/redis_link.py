@@ -36,12 +36,13 @@ WRITE_BUFFER_BYTES: Final = 1024 * 1024
 log = structlog.get_logger()
 
 
-def _pack(*parts: bytes) -> bytes:
+def pack(*parts: bytes) -> bytes:
+    """Return a command as Redis takes it."""
     packed: bytes = hiredis.pack_command(parts)  # type: ignore[arg-type] # its hints say one part
     return packed
 
 
-_PING = _pack(b"PING")
+_PING = pack(b"PING")
 
 
 class Ears(Protocol):
@@ -63,9 +64,22 @@ class Ears(Protocol):
 class Link(Protocol):
     """What the cluster needs of Redis (tests put something simpler in its place)."""
 
+    preface: Callable[[], list[bytes]]
+    """Asked for commands to write before what is published, at each turn in which there is news."""
+
     @property
     def dropped(self) -> int:
         """How many events were not published: too long an outage."""
+
+    @property
+    def waiting(self) -> int:
+        """How many events Redis does not have yet, as far as is known."""
+
+    def wake(self) -> None:
+        """There is news to ask `preface` for; never waits."""
+
+    def hang_up(self) -> None:
+        """Listen on another connection: this one says that it works, and hears nothing."""
 
     def start(self, ears: Ears) -> None:
         """Connect, and go on trying."""
@@ -97,6 +111,29 @@ class RedisLink:
         """How many events were not published: too long an outage."""
         return self._outbox.dropped
 
+    @property
+    def waiting(self) -> int:
+        """How many events Redis does not have yet, as far as is known."""
+        return len(self._outbox)
+
+    @property
+    def preface(self) -> Callable[[], list[bytes]]:
+        """Asked for commands to write before what is published, at each turn in which there is news."""
+        return self._outbox.preface
+
+    @preface.setter
+    def preface(self, ask: Callable[[], list[bytes]]) -> None:
+        self._outbox.preface = ask
+
+    def wake(self) -> None:
+        """There is news to ask `preface` for; never waits."""
+        self._outbox.wake()
+
+    def hang_up(self) -> None:
+        """Listen on another connection: this one says that it works, and hears nothing."""
+        if self._listener.wire is not None:
+            self._listener.wire.abort("deaf")
+
     def start(self, ears: Ears) -> None:
         """Connect, and go on trying."""
         self._ears = ears
@@ -105,7 +142,7 @@ class RedisLink:
 
     def publish(self, channels: Sequence[bytes], message: bytes) -> None:
         """Publish a message on channels; never waits, never fails."""
-        packed = [_pack(b"PUBLISH", channel, message) for channel in channels]
+        packed = [pack(b"PUBLISH", channel, message) for channel in channels]
         self._outbox.add(b"".join(packed), len(packed))
 
     def subscribe(self, channels: Sequence[bytes]) -> None:
@@ -125,7 +162,7 @@ class RedisLink:
 
     def _command(self, name: bytes, channels: Sequence[bytes]) -> None:
         if self._listener.wire is not None:
-            self._listener.wire.write(_pack(name, *channels))
+            self._listener.wire.write(pack(name, *channels))
 
     def _publisher_changed(self, wire: "_Wire | None") -> None:
         self._outbox.connect(wire)
@@ -137,7 +174,7 @@ class RedisLink:
             self._ears.listening(up=wire is not None)
 
     def _answered(self, reply: Any) -> None:
-        if isinstance(reply, int):  # how many heard it
+        if reply != b"PONG":
             self._outbox.acknowledge()
 
     def _heard(self, reply: Any) -> None:
@@ -169,6 +206,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.dropped = 0
+        self.preface: Callable[[], list[bytes]] = list
         self._waiting: deque[_Event] = deque()
         self._written: deque[_Event] = deque()
         self._bytes = 0
@@ -186,6 +224,10 @@ class Outbox:
         self._bytes += len(packed)
         while len(self) > MAX_OUTBOX or (self._bytes > MAX_OUTBOX_BYTES and len(self) > 1):
             self._drop_oldest()
+        self._schedule()
+
+    def wake(self) -> None:
+        """There is news to ask `preface` for."""
         self._schedule()
 
     def acknowledge(self) -> None:
@@ -241,7 +283,12 @@ class Outbox:
     def _write(self) -> None:
         self._scheduled = False
         wire = self._wire
-        if wire is None or wire.paused or not self._waiting:
+        if wire is None or wire.paused:
+            return
+        for packed in reversed(self.preface()):
+            self._waiting.appendleft(_Event(packed, 1))
+            self._bytes += len(packed)
+        if not self._waiting:
             return
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_WRITE))]
         self._written.extend(batch)

@@ -72,5 +72,11 @@ def stamp(event: Event) -> Stamp | None:  # noqa: PLR0911 - a table, likewise
             return None
 
 
+def subject_of(key: str) -> tuple[str, str]:
+    """Return what the key of a stamp names: `thread` or `user`, and its id."""
+    kind, _, subject = key.partition(":")
+    return kind, subject
+
+
 def _user_rooms(user_ids: Iterable[str]) -> list[str]:
     return [user_room(user_id) for user_id in user_ids]

@@ -99,6 +99,13 @@ class Session:
         return self._poll is not None
 
     @property
+    def backed_up(self) -> bool:
+        """Whether the client reads, or fetches, more slowly than it is sent to."""
+        if self.websocket is not None:
+            return self.websocket.backed_up
+        return len(self._queue or ()) > MAX_POLLED_PACKETS
+
+    @property
     def close_waits(self) -> bool:
         """Whether the session is closed by the server, and a poll is yet to be told."""
         return self._close_waits

@@ -33,6 +33,7 @@ from server.realtime.engine import EngineServer, encode_message
 from server.realtime.frames import Encoded
 from server.realtime.lanes import Done
 from server.realtime.managers import LocalManager
+from server.realtime.recovery import Recovery
 from server.realtime.session import PARSE_ERROR, Session
 
 MAX_FRAME_BYTES = 256 * 1024
@@ -93,6 +94,8 @@ class RealtimeServer(socketio.AsyncServer):
         self.eio.receive = self._receive
         self._reads_text = self.packet_class is socket_packet.Packet
         self._unjoined: Deadlines[Session] = Deadlines(connect_timeout, self._time_out)
+        self.recovery: Recovery | None = None
+        """What lets connections go on where they broke; None: nothing does."""
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
@@ -114,12 +117,14 @@ class RealtimeServer(socketio.AsyncServer):
         found: str | None = self.manager.eio_sid_from_sid(sid, namespace)
         return found
 
-    def send_now(self, sid: str, namespace: str, event: str, payload: Any) -> None:
+    def send_now(self, sid: str, namespace: str, event: str, *arguments: Any) -> None:
         """Send an event to one connection; never waits."""
-        self._send_now(sid, namespace, f"42{_prefix(namespace)}{json.dumps([event, payload])}")
+        self._send_now(sid, namespace, f"42{_prefix(namespace)}{json.dumps([event, *arguments])}")
 
     def send_disconnect(self, sid: str, namespace: str) -> None:
         """Send a DISCONNECT packet, after which the official client does not come back by itself."""
+        if self.recovery is not None:
+            self.recovery.ended(sid)
         self._send_now(sid, namespace, f"41{_prefix(namespace)}")
 
     def move(self, sid: str, namespace: str, room: str, *, enter: bool) -> None:
@@ -130,6 +135,8 @@ class RealtimeServer(socketio.AsyncServer):
             self.manager.basic_enter_room(sid, namespace, room)
         else:
             self.manager.basic_leave_room(sid, namespace, room)
+        if self.recovery is not None:
+            self.recovery.moved(sid, room, enter=enter)
 
     def close_transport(self, engine_sid: str, close_code: int) -> None:
         """Send what was written and close a client's transport, without a DISCONNECT packet; never waits."""
@@ -150,6 +157,9 @@ class RealtimeServer(socketio.AsyncServer):
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
         session = self.eio.sockets.get(eio_sid)
         if session is not None:
+            if self.recovery is not None and pkt.packet_type == socket_packet.CONNECT:
+                pid = self.recovery.pid_of(pkt.data["sid"])
+                pkt.data |= {} if pid is None else {"pid": pid}
             encoded = pkt.encode()
             for part in encoded if isinstance(encoded, list) else [encoded]:
                 session.send(encode_message(part))
@@ -216,8 +226,7 @@ class RealtimeServer(socketio.AsyncServer):
                 raise ValueError("malformed CONNECT")
             self._in_turn(session, partial(self._handle_connect, session.sid, namespace, data))
         elif kind == socket_packet.DISCONNECT:
-            leave = partial(self._handle_disconnect, session.sid, namespace, self.reason.CLIENT_DISCONNECT)
-            self._in_turn(session, leave)
+            self._in_turn(session, partial(self._leave, session.sid, namespace))
         else:
             raise ValueError("a client sends no such packet")
 
@@ -337,6 +346,12 @@ class RealtimeServer(socketio.AsyncServer):
         session = self.eio.sockets.get(eio_sid)
         if session is not None and not session.closing and not self._has_joined(eio_sid):
             self._unjoined.add(session)
+
+    async def _leave(self, eio_sid: str, namespace: str) -> None:
+        """A client sent DISCONNECT: it does not mean to come back where it was."""
+        if self.recovery is not None and (sid := self.manager.sid_from_eio_sid(eio_sid, namespace)) is not None:
+            self.recovery.ended(sid)
+        await self._handle_disconnect(eio_sid, namespace, self.reason.CLIENT_DISCONNECT)
 
     def _has_joined(self, eio_sid: str) -> bool:
         return any(self.manager.sid_from_eio_sid(eio_sid, name) for name in self.manager.get_namespaces())

@@ -214,6 +214,11 @@ class WebSocket(WebSocketDataQueue):
         self.closing = False
         self.listener: Listener
 
+    @property
+    def backed_up(self) -> bool:
+        """Whether the client reads more slowly than it is written to."""
+        return self._paused and not self.closing
+
     # --- What the owner does
 
     def write(self, message: Encoded) -> None:

@@ -16,7 +16,13 @@ from server.domain.errors import (
     TokenExpiredError,
     UnavailableError,
 )
-from server.domain.events import ConnectionEstablished, TokenExpiring, UserDisconnected
+from server.domain.events import (
+    ConnectionEstablished,
+    ServiceDegraded,
+    ServiceRestored,
+    TokenExpiring,
+    UserDisconnected,
+)
 from server.domain.results import Done, TokenAccepted
 from server.services.actor import Actor, Locale
 from server.services.auth import Claims, ServiceTokens, TokenVerifier
@@ -39,6 +45,7 @@ class _Open:
     connection: Connection
     actor: Actor
     warned: bool = False
+    greeted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class ConnectionService:
         self._hello = hello
         self._open: dict[str, _Open] = {}
         self._draining = False
+        self._degraded: str | None = None
 
     @property
     def count(self) -> int:
@@ -150,8 +158,12 @@ class ConnectionService:
                 server_time=self._now(),
                 heartbeat_interval_s=self._hello.heartbeat_interval_s,
                 reconnect_attempts=self._hello.reconnect_attempts,
+                recovered=connection.is_recovered,
             )
         )
+        opened.greeted = True
+        if self._degraded is not None:
+            connection.send(ServiceDegraded(self._degraded))
         connection.hear_user(user_id)
         if connection.thread_id is not None:
             connection.hear_thread(connection.thread_id, hear=True)
@@ -162,6 +174,16 @@ class ConnectionService:
         opened = self._open.get(connection.id)
         if opened is not None:
             await self._presence.greet(opened.actor.user_id, connection)
+
+    def set_degraded(self, reason: str | None) -> None:
+        """Tell everyone that something is away, or (None) that it is back."""
+        if reason == self._degraded:
+            return
+        self._degraded = reason
+        event = ServiceRestored() if reason is None else ServiceDegraded(reason)
+        for opened in tuple(self._open.values()):
+            if opened.greeted:
+                opened.connection.send(event)
 
     def closed(self, connection: Connection) -> None:
         """A connection is gone, however."""

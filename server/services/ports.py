@@ -39,6 +39,11 @@ class Connection(Protocol):
         """Fields that the connection implies in every operation."""
         ...
 
+    @property
+    def is_recovered(self) -> bool:
+        """Whether it goes on where another connection broke."""
+        ...
+
     def send(self, event: Event) -> None:
         """Tell something to this connection alone."""
         ...

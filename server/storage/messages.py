@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, or_, select
 
 from server.domain.models import Message
 from server.domain.results import HistoryPage
@@ -73,6 +73,16 @@ class MessageRepository:
             .limit(limit + 1)
         ).all()
         return self._messages(rows[:limit]), len(rows) > limit
+
+    def changed_within(self, spans: Mapping[str, tuple[int, int]], limit: int) -> tuple[Message, ...]:
+        """Return messages that changed after one rev and up to another in several threads; `limit` of them at most."""
+        changed = or_(
+            *(
+                and_(messages.c.thread_id == thread_id, messages.c.rev > after, messages.c.rev <= end)
+                for thread_id, (after, end) in spans.items()
+            )
+        )
+        return self._messages(self._connection.execute(_select_messages().where(changed).limit(limit)).all())
 
     def history(self, thread_id: str, anchor: tuple[str, int] | None, limit: int) -> HistoryPage:
         """Return messages around an anchor (`before`, `after` or `around` a seq; None: the newest), ascending."""

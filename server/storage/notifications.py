@@ -25,7 +25,7 @@ class NotificationRepository:
             NotFoundError: there is no such user.
         """
         stored = replace(new, rev=self._next_rev(new.user_id))
-        self._connection.execute(insert(notifications).values(asdict(stored)))
+        self._connection.execute(insert(notifications).values(created_rev=stored.rev, **asdict(stored)))
         return stored
 
     def page(self, user_id: str, cursor: str | None, limit: int) -> NotificationPage:
@@ -36,7 +36,7 @@ class NotificationRepository:
             query = query.where(notifications.c.id < decode_cursor(cursor, str)[0])
         rows = self._connection.execute(query.order_by(notifications.c.id.desc()).limit(limit + 1)).all()
         next_cursor = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-        items = tuple(_notification(row) for row in rows[:limit])
+        items = tuple(to_notification(row) for row in rows[:limit])
         return NotificationPage(items, next_cursor, self.unread_count(user_id), rev)
 
     def changed_since(self, user_id: str, rev: int, limit: int) -> NotificationChanges:
@@ -53,7 +53,7 @@ class NotificationRepository:
             whole = [row for row in rows if row.rev != last]
             rows = whole or self._connection.execute(wanted.where(notifications.c.rev == last)).all()
             reached = rows[-1].rev
-        items = tuple(_notification(row) for row in rows)
+        items = tuple(to_notification(row) for row in rows)
         return NotificationChanges(reached, items, more, self.unread_count(user_id))
 
     def mark_read(self, user_id: str, notification_id: str, now: int) -> int | None:
@@ -124,7 +124,8 @@ class NotificationRepository:
         return int(rev)
 
 
-def _notification(row: Row[Any]) -> Notification:
+def to_notification(row: Row[Any]) -> Notification:
+    """Return a row as a notification."""
     return Notification(
         id=row.id,
         user_id=row.user_id,

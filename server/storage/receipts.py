@@ -39,7 +39,7 @@ class ReceiptChange:
 
 @dataclass(slots=True)
 class _Place:
-    """A participant's row, and what of their thread and name goes with it; in the order of `_PLACES`."""
+    """A participant's row, and what of their thread and name goes with it; in the order of `PLACES`."""
 
     thread_id: str
     user_id: str
@@ -49,6 +49,8 @@ class _Place:
     delivered_at: int | None
     own_since_read: int
     rev: int
+    read_rev: int
+    delivered_rev: int
     read_untold: bool
     delivered_untold: bool
     last_seq: int
@@ -79,11 +81,13 @@ _MOVING = (
     "delivered_at",
     "own_since_read",
     "rev",
+    "read_rev",
+    "delivered_rev",
     "read_untold",
     "delivered_untold",
 )
 
-_PLACES = (
+PLACES = (
     select(
         participants.c.thread_id,
         participants.c.user_id,
@@ -97,7 +101,7 @@ _PLACES = (
     .join(users, users.c.id == participants.c.user_id)
 )
 _OF_ONE = (participants.c.thread_id == bindparam("in_thread")) & (participants.c.user_id == bindparam("of_user"))
-_PLACE = _PLACES.where(_OF_ONE)
+_PLACE = PLACES.where(_OF_ONE)
 _MOVE = update(participants).where(_OF_ONE).values({name: bindparam(f"to_{name}") for name in _MOVING})
 _LOCK = select(threads.c.id).where(threads.c.id == bindparam("in_thread")).with_for_update()
 _SET_REV = update(threads).where(threads.c.id == bindparam("in_thread")).values(rev=bindparam("to"))
@@ -162,14 +166,18 @@ class ReceiptRepository:
 
     def changed_since(self, thread_id: str, rev: int, up_to: int | None) -> tuple[Receipt, ...]:
         """Return receipts that were told after `rev` (and not after `up_to`)."""
-        query = _PLACES.where(participants.c.thread_id == thread_id, participants.c.rev > rev)
+        query = PLACES.where(participants.c.thread_id == thread_id, participants.c.rev > rev)
         if up_to is not None:
             query = query.where(participants.c.rev <= up_to)
-        return tuple(_receipt(row) for row in self._connection.execute(query.order_by(participants.c.rev)))
+        return tuple(to_receipt(row) for row in self._connection.execute(query.order_by(participants.c.rev)))
 
     def _tell(self, kind: ReceiptKind, place: _Place) -> None:
         place.set_untold(kind, untold=False)
         place.rev = place.thread_rev = place.thread_rev + 1
+        if kind == "read":
+            place.read_rev = place.rev
+        else:
+            place.delivered_rev = place.rev
         self._connection.execute(_SET_REV, {"in_thread": place.thread_id, "to": place.rev})
 
     def _update(self, place: _Place) -> None:
@@ -194,10 +202,11 @@ class ReceiptRepository:
         audience: tuple[str, ...] = (place.user_id,) if place.private else ()
         if heard and not place.private:
             audience = tuple(self._connection.execute(_AUDIENCE, {"in_thread": place.thread_id}).scalars())
-        return ReceiptChange(_receipt(place), audience, ids, from_seq, moved=moved, told=told, private=place.private)
+        return ReceiptChange(to_receipt(place), audience, ids, from_seq, moved=moved, told=told, private=place.private)
 
 
-def _receipt(place: Any) -> Receipt:
+def to_receipt(place: Any) -> Receipt:
+    """Return a row of `PLACES` as a receipt."""
     return Receipt(
         thread_id=place.thread_id,
         user_id=place.user_id,

@@ -87,6 +87,9 @@ participants = Table(
     Column("delivered_at", BigInteger),
     Column("own_since_read", BigInteger, nullable=False, server_default=text("0")),
     Column("rev", BigInteger, nullable=False),
+    # The revs at which either receipt was last told; `rev` is the higher one. Zero: before these columns were.
+    Column("read_rev", BigInteger, nullable=False, server_default=text("0")),
+    Column("delivered_rev", BigInteger, nullable=False, server_default=text("0")),
     # A receipt that is stored but has no rev yet, since receipts are told once a second at most.
     Column("read_untold", Boolean, nullable=False, server_default=false()),
     Column("delivered_untold", Boolean, nullable=False, server_default=false()),
@@ -139,6 +142,8 @@ notifications = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("read_at", BigInteger),
     Column("cleared_at", BigInteger),
+    # Its first rev. Zero: before this column was.
+    Column("created_rev", BigInteger, nullable=False, server_default=text("0")),
     Index("ix_notifications_user_id", "user_id", "id"),
     Index("ix_notifications_rev", "user_id", "rev"),
     Index(

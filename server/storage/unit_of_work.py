@@ -4,6 +4,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from server.storage.changes import ChangesRepository
 from server.storage.idempotency import IdempotencyRepository
 from server.storage.messages import MessageRepository
 from server.storage.notifications import NotificationRepository
@@ -44,6 +45,11 @@ class UnitOfWork:
     def notifications(self) -> NotificationRepository:
         """Notification centres."""
         return NotificationRepository(self._connection)
+
+    @cached_property
+    def changes(self) -> ChangesRepository:
+        """What changed in threads and notification centres after a rev."""
+        return ChangesRepository(self._connection)
 
     @cached_property
     def push(self) -> PushRepository:
