@@ -108,6 +108,12 @@ class Session:
         if self._lane is not None:
             await self._lane.idle()
 
+    async def settle(self) -> None:
+        """Read nothing more, and wait until the events that came are handled."""
+        if self.websocket is not None:
+            self.websocket.pause_reading()
+        await self.until_idle()
+
     # --- To the client
 
     def send(self, message: Encoded) -> None:

@@ -1,6 +1,6 @@
 """Is it alive, is it ready, how is it doing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -17,6 +17,7 @@ from server.routes.rest import is_loopback, respond
 from server.services.actor import Locale
 from server.services.auth import ServiceTokens
 from server.services.connections import ConnectionService
+from server.services.limits import Limits
 from server.services.push import PushService
 from server.services.stats import StatsService
 from server.storage.database import Database
@@ -80,8 +81,10 @@ class StateCollector(Collector):
         manager: LocalManager,
         publisher: Publisher,
         stats: StatsService,
+        limits: Limits,
         push: PushService | None,
     ) -> None:
+        self._limits = limits
         self._push = push
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "verihome_connections": ("Open connections.", lambda: stats.read().active_connections),
@@ -105,9 +108,17 @@ class StateCollector(Collector):
             yield GaugeMetricFamily(name, text, value=read())
         for name, (text, read) in self._counters.items():
             yield CounterMetricFamily(name, text, value=read())
+        yield _counter("verihome_limited_operations", "Operations refused as too many.", "limit", self._limits.limited)
+        yield _counter(
+            "verihome_refused_connections", "Connections refused as too many.", "limit", self._limits.refused
+        )
         if self._push is not None:
             yield GaugeMetricFamily("verihome_push_queue_depth", "Pushes that wait.", value=self._push.depth)
-            pushes = CounterMetricFamily("verihome_pushes", "What became of pushes.", labels=("outcome",))
-            for outcome, number in self._push.outcomes.items():
-                pushes.add_metric((outcome,), number)
-            yield pushes
+            yield _counter("verihome_pushes", "What became of pushes.", "outcome", self._push.outcomes)
+
+
+def _counter(name: str, text: str, label: str, values: Mapping[str, float]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=(label,))
+    for value, number in values.items():
+        family.add_metric((value,), number)
+    return family
