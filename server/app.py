@@ -175,10 +175,10 @@ async def _serve(app: web.Application, settings: Settings) -> None:
             structlog.get_logger().info("worker ready", worker=relay.worker.number)
         await asyncio.Event().wait()
     finally:
-        await _stop(runner, app[CONTAINER])
+        await stop(runner, app[CONTAINER])
 
 
-async def _stop(runner: web.AppRunner, parts: Container) -> None:
+async def stop(runner: web.AppRunner, parts: Container) -> None:
     """Accept nobody, send all clients elsewhere, then end the rest.
 
     Connections that are there go on meanwhile, and other workers still come over the UNIX socket: a client that polls

@@ -197,7 +197,7 @@ class EngineServer(engineio.AsyncServer):
             charset="UTF-8",
             headers={**self._cors(request), **(headers or {}), "Cache-Control": "no-store"},
         )
-        if session.closing:  # whoever comes back is to find another process, should this one be going
+        if session.closing and not session.close_waits:  # it comes back, to another process should this one be going
             response.force_close()
         if self.http_compression and len(payload) >= self.compression_threshold:
             response.enable_compression()
