@@ -90,6 +90,7 @@ class StateCollector(Collector):
             "verihome_connections": ("Open connections.", lambda: stats.read().active_connections),
             "verihome_online_users": ("Users with a connection here.", lambda: stats.read().online_users),
             "verihome_write_queue_depth": ("Writes that wait to be committed.", lambda: database.writer.depth),
+            "verihome_read_queue_depth": ("Reads that wait for a connection.", lambda: database.reader.depth),
             "verihome_redis_up": ("1 while joined to Redis.", lambda: float(manager.cluster_state == "ok")),
         }
         self._counters: dict[str, tuple[str, Callable[[], float]]] = {
@@ -97,6 +98,8 @@ class StateCollector(Collector):
             "verihome_deliveries": ("Events handed to connections.", lambda: manager.deliveries),
             "verihome_write_batches": ("Batches of writes committed.", lambda: database.writer.batches),
             "verihome_writes": ("Writes committed.", lambda: database.writer.works),
+            "verihome_read_batches": ("Trips to the database to read.", lambda: database.reader.trips),
+            "verihome_reads": ("Reads done.", lambda: database.reader.jobs),
             "verihome_cluster_received": ("Messages of other processes.", lambda: manager.received),
             "verihome_cluster_dropped": ("Events not told to other processes.", lambda: manager.dropped),
             "verihome_publish_failures": ("Events that could not be told.", lambda: publisher.failures),
