@@ -15,6 +15,7 @@ from server.realtime.engine import encode_message
 from server.realtime.frames import Encoded
 from server.realtime.hub import Hub
 from server.realtime.rooms import Route, Stamp
+from server.realtime.volatile import volatile_key
 
 CONTROL = "/_control"
 """Not a namespace that clients can join: what processes tell each other."""
@@ -91,7 +92,8 @@ class LocalManager(socketio.AsyncManager):
         members = self._members(namespace, rooms)
         if not members:
             return
-        message = Encoded(b'42%b,["%b",%b]' % (namespace.encode(), event.encode(), body))
+        text = b'42%b,["%b",%b]' % (namespace.encode(), event.encode(), body)
+        message = Encoded(text, key=volatile_key(event, body))
         find = self.server.eio.sockets.get
         hearers = [
             session for sid, engine_sid in members.items() if sid != skip and (session := find(engine_sid)) is not None
