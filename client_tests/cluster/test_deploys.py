@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 import pytest
@@ -11,100 +9,21 @@ import pytest
 from client_tests.answers import ok
 from client_tests.clients import Clients
 from client_tests.cluster.conftest import Spawn
-from client_tests.engine.raw import CLOSE, TEXT, Polling, ask, frame
+from client_tests.engine.raw import Polling, ask
 from client_tests.functional.conftest import open_thread
-from client_tests.harness import SERVICE_TOKEN, ServerProcess
+from client_tests.harness import SERVICE_TOKEN
+from client_tests.quiet import connect_quietly
 from server.contract.operations import MESSAGING, NOTIFICATIONS
 
 QUIET = 2_000
-USERS = 100
 EXIT_WITHIN_S = 10.0
-AT_ONCE = 100
-"""So many connect at the same time."""
-
-
-@dataclass(eq=False)
-class Quiet(asyncio.Protocol):
-    """A plain WebSocket that only listens, and costs next to nothing."""
-
-    path: str
-    welcomed: asyncio.Future[None]
-    closed: asyncio.Future[float]
-    events: list[dict[str, Any]] = field(default_factory=list)
-    close_code: int | None = None
-    _buffer: bytes = b""
-    _is_open: bool = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Shake hands."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.write(
-            f"GET {self.path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
-
-    def data_received(self, data: bytes) -> None:
-        """Read frames."""
-        self._buffer += data
-        if not self._is_open and b"\r\n\r\n" in self._buffer:
-            head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 101"), head
-            self._is_open = True
-        while self._is_open and (read := _read_frame(self._buffer)) is not None:
-            opcode, payload, self._buffer = read
-            self._take(opcode, payload)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note when."""
-        del exc
-        if not self.closed.done():
-            self.closed.set_result(asyncio.get_running_loop().time())
-
-    def _take(self, opcode: int, payload: bytes) -> None:
-        if opcode == TEXT:
-            self.events.append(json.loads(payload))
-            if not self.welcomed.done():
-                self.welcomed.set_result(None)
-        elif opcode == CLOSE:
-            self.close_code = int.from_bytes(payload[:2], "big")
-            self.closed.set_result(asyncio.get_running_loop().time())
-            self.transport.write(frame(CLOSE, payload))
-
-
-def _read_frame(data: bytes) -> tuple[int, bytes, bytes] | None:
-    """Return the opcode and payload of the first frame, and what follows; None if it is not all there."""
-    if len(data) < 4:
-        return None
-    size, start = (data[1], 2) if data[1] < 126 else (int.from_bytes(data[2:4], "big"), 4)
-    if len(data) < start + size:
-        return None
-    return data[0] & 0xF, data[start : start + size], data[start + size :]
-
-
-async def connect_quietly(server: ServerProcess, clients: Clients, count: int) -> list[Quiet]:
-    """Open many connections of many users, and wait until each has its first event."""
-    loop = asyncio.get_running_loop()
-    host, port = server.url.removeprefix("http://").split(":")
-    tokens = [clients.token(1_000 + user) for user in range(USERS)]
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def connect(number: int) -> Quiet:
-        async with gate:
-            path = f"/ws/notifications/?token={tokens[number % USERS]}"
-            quiet = Quiet(path, loop.create_future(), loop.create_future())
-            await loop.create_connection(lambda: quiet, host, int(port))
-            await quiet.welcomed
-            return quiet
-
-    return await asyncio.gather(*(connect(number) for number in range(count)))
 
 
 async def test_sigterm_with_2000_connections_sends_them_away_one_after_another(spawn: Spawn, clients: Clients) -> None:
     """It accepts nobody and says so, goes on for those who are there, and ends with 0 in time."""
     server = await spawn()
     thread_id = await open_thread(clients.http_raw(server.url, SERVICE_TOKEN), 1, 2)
-    quiet = await connect_quietly(server, clients, QUIET)
+    quiet = await connect_quietly(server.url, clients, QUIET)
     sender, hearer = await clients.plain(server.url, 1), await clients.socket(server.url, 2)
     async with aiohttp.ClientSession() as kept:
         await (await kept.get(f"{server.url}/readyz")).read()
@@ -163,7 +82,7 @@ async def test_sigterm_between_two_polls_is_told_by_the_next(spawn: Spawn, clien
 async def test_drain_of_zero_seconds_is_at_once(spawn: Spawn, clients: Clients) -> None:
     """`DRAIN_S=0`: everybody goes together."""
     server = await spawn(DRAIN_S="0")
-    quiet = await connect_quietly(server, clients, 300)
+    quiet = await connect_quietly(server.url, clients, 300)
     assert await server.terminate() == 0
     closed_at = [await client.closed for client in quiet]
     assert {client.close_code for client in quiet} == {1012}
