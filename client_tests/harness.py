@@ -13,7 +13,7 @@ from aiohttp import web
 
 from client_tests import push
 from client_tests.services import LOOPBACK, free_port
-from server.app import CONTAINER, create_app
+from server.app import CONTAINER, create_app, stop
 from server.bootstrap import Container, build, wall_clock
 from server.services.ports import Clock, PushSender
 from server.settings import Settings, load_settings
@@ -67,7 +67,7 @@ class Server:
 
     async def stop(self) -> None:
         """Shut down as SIGTERM does."""
-        await self._runner.cleanup()
+        await stop(self._runner, self.parts)
 
 
 @dataclass

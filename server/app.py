@@ -21,6 +21,7 @@ from server.routes.health import HealthRoutes
 from server.routes.metrics import Metrics
 from server.routes.middleware import (
     OriginPolicy,
+    admit_by_address,
     log_middleware,
     origin_middleware,
     proxy_middleware,
@@ -32,8 +33,8 @@ from server.routes.websocket import PlainRoutes
 from server.settings import Settings
 from server.supervisor import end_with_supervisor, inherited_sockets
 
-MAX_EXIT_S = 3.0
-"""So long may requests that are under way take to end after SIGTERM."""
+MAX_EXIT_S = 1.0
+"""So long may requests that are under way take to end once all clients were sent away; then as long to be cancelled."""
 KEEPALIVE_S = 95
 """Longer than Heroku's router keeps its connections (90 s), so that it never meets one that we just closed."""
 
@@ -63,6 +64,8 @@ def create_app(settings: Settings, container: Container | None = None) -> web.Ap
     _add_namespaces(parts)
     app.on_shutdown.append(_drain)  # before Socket.IO's own: clients are told why
     parts.sio.attach(app)
+    parts.sio.eio.admit = admit_by_address(parts.limits, parts.dispatcher, settings.default_locale)
+    parts.sio.eio.left = parts.limits.leave_from
     if parts.relay is not None:
         parts.relay.add_to(app, parts.sio.eio.sockets)
     _add_routes(app, parts)
@@ -94,6 +97,7 @@ def _add_routes(app: web.Application, parts: Container) -> None:
             parts.sio.eio.websockets,
             parts.manager.hub,
             parts.tasks,
+            parts.limits,
             locale,
         ).add_to(app)
     if settings.demo and settings.tokens.secret:
@@ -171,7 +175,20 @@ async def _serve(app: web.Application, settings: Settings) -> None:
             structlog.get_logger().info("worker ready", worker=relay.worker.number)
         await asyncio.Event().wait()
     finally:
-        await runner.cleanup()
+        await stop(runner, app[CONTAINER])
+
+
+async def stop(runner: web.AppRunner, parts: Container) -> None:
+    """Accept nobody, send all clients elsewhere, then end the rest.
+
+    Connections that are there go on meanwhile, and other workers still come over the UNIX socket: a client that polls
+    has to fetch what it is told.
+    """
+    for site in list(runner.sites):
+        if not isinstance(site, web.UnixSite):
+            await site.stop()
+    await parts.drain()
+    await runner.cleanup()
 
 
 def _sites(runner: web.AppRunner, settings: Settings) -> list[web.BaseSite]:

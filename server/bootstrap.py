@@ -1,5 +1,6 @@
 """The composition root: everything is made here, once, by hand, and handed to what needs it."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from server.services import connections, presence, push, receipts, revocations
 from server.services.auth import TokenVerifier
 from server.services.connections import ConnectionService, Hello
 from server.services.kept_answers import KeptAnswers
+from server.services.limits import Limits
 from server.services.messages import MessageService
 from server.services.notifications import NotificationService
 from server.services.people import PeopleService
@@ -79,6 +81,7 @@ class Container:
     settings: Settings
     database: Database
     tasks: Tasks
+    limits: Limits
     manager: LocalManager
     sio: RealtimeServer
     publisher: RoomPublisher
@@ -104,10 +107,13 @@ class Container:
             self.tasks.every(push.TICK_S, self.services.push.tick, "push tick")
 
     async def drain(self) -> None:
-        """Let nobody in, and send all clients elsewhere."""
+        """Let nobody in, and send all clients elsewhere. Nothing happens the second time."""
+        if self.services.connections.draining:
+            return
+        leaving = [self.services.connections.drain(DRAINING_CLOSE_CODE, self.settings.drain_s)]
         if self.relay is not None:
-            await self.relay.drain()
-        await self.services.connections.drain(DRAINING_CLOSE_CODE)
+            leaving.append(self.relay.drain())
+        await asyncio.gather(*leaving)
         await self.sio.shutdown()
 
     async def stop(self) -> None:
@@ -159,12 +165,18 @@ def build(
     publisher = RoomPublisher(manager)
     if push_sender is None and settings.vapid is not None:
         push_sender = WebPush(settings.vapid, now)
-    services = _make_services(settings, database, publisher, store, tasks, now, push_sender, peers=relay)
-    registry.register(StateCollector(database, manager, publisher, services.stats, services.push))
+    limits = Limits(
+        operations_per_s=settings.operations_per_s,
+        connections_per_user=settings.connections_per_user,
+        connections_per_address=settings.connections_per_address,
+    )
+    services = _make_services(settings, database, publisher, store, tasks, now, push_sender, limits=limits, peers=relay)
+    registry.register(StateCollector(database, manager, publisher, services.stats, limits, services.push))
     return Container(
         settings=settings,
         database=database,
         tasks=tasks,
+        limits=limits,
         manager=manager,
         sio=sio,
         publisher=publisher,
@@ -230,6 +242,7 @@ def _make_services(  # noqa: PLR0913 - all parts that services are made of
     now: Clock,
     push_sender: PushSender | None,
     *,
+    limits: Limits,
     peers: Peers | None,
 ) -> Services:
     public_key = settings.vapid.public if settings.vapid else None
@@ -255,6 +268,7 @@ def _make_services(  # noqa: PLR0913 - all parts that services are made of
         typing=typing,
         threads=threads,
         publisher=publisher,
+        limits=limits,
         now=now,
         hello=Hello(settings.heartbeat_interval_s, settings.reconnect_attempts),
     )

@@ -173,10 +173,14 @@ class ConnectionDispatcher:
 
     def begin(self, connection: Connection | None, name: object, payload: object, answer: Answer) -> None:
         """Begin an operation in its turn; `answer` is called once. Never raises."""
-        # Who it is, is asked when the turn comes: a token may have been refreshed before.
-        actor = self._connections.actor_of(connection) if connection is not None else None
-        if connection is None or actor is None:
+        if connection is None:
             answer(self.refuse(connection, UnauthenticatedError()))
+            return
+        try:
+            # Who it is, is asked when the turn comes: a token may have been refreshed before.
+            actor = self._connections.admit(connection)
+        except RealtimeError as error:
+            answer(self.refuse(connection, error))
             return
         self._dispatcher.begin(actor, name, payload, connection.namespace, connection.defaults, answer)
 

@@ -55,6 +55,10 @@ class Settings:
     heartbeat_interval_s: int
     reconnect_attempts: int
     presence_grace_s: float
+    operations_per_s: int
+    connections_per_user: int
+    connections_per_address: int
+    drain_s: float
     thread_creation: ThreadCreation
     directory: Directory
     log_level: str
@@ -119,6 +123,10 @@ def _load(env: Env) -> Settings:
         heartbeat_interval_s=_ranged(env.int, "WEBSOCKET_HEARTBEAT_INTERVAL", 30, 1, 3_600),
         reconnect_attempts=_ranged(env.int, "WEBSOCKET_RECONNECT_ATTEMPTS", 5, 0, 1_000_000),
         presence_grace_s=_ranged(env.float, "PRESENCE_GRACE_S", 5.0, 0, 600),
+        operations_per_s=_ranged(env.int, "OPERATIONS_PER_S", 200, 0, 1_000_000),
+        connections_per_user=_ranged(env.int, "CONNECTIONS_PER_USER", 100, 0, 1_000_000),
+        connections_per_address=_ranged(env.int, "CONNECTIONS_PER_ADDRESS", 0, 0, 1_000_000),
+        drain_s=_ranged(env.float, "DRAIN_S", 6.0, 0, 300),
         thread_creation=_choice(env, "THREAD_CREATION", "anyone", ("anyone", "service")),
         directory=_choice(env, "DIRECTORY", "all" if demo else "shared", ("shared", "all")),
         log_level=_choice(env, "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

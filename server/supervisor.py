@@ -25,8 +25,8 @@ from server.settings import Settings, SettingsError
 
 MAX_WORKERS = 64
 BACKLOG = 4096
-STOP_WITHIN_S = 20.0
-"""Longer than a worker takes to drain, shorter than Heroku or systemd wait (30 s and more)."""
+STOP_AFTER_DRAIN_S = 14.0
+"""Longer than a worker takes once it has sent its clients away; with `DRAIN_S`, less than Heroku or systemd wait."""
 LASTED_S = 5.0
 """A worker that lived longer than this worked: its end is a new trouble."""
 FIRST_RESTART_S = 0.2
@@ -59,7 +59,7 @@ def supervise(settings: Settings, count: int) -> int:
         shown = "localhost" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
         port = listening[0].getsockname()[1]
         log.info("serving", url=f"http://{shown}:{port}", workers=count, demo=settings.demo)
-        return Supervisor(count, Path(folder), listening).run()
+        return Supervisor(count, Path(folder), listening, settings.drain_s + STOP_AFTER_DRAIN_S).run()
 
 
 def _addresses(settings: Settings) -> list[tuple[int, Any]]:
@@ -98,7 +98,8 @@ class _Child:
 class Supervisor:
     """Keeps workers running."""
 
-    def __init__(self, count: int, folder: Path, listening: Sequence[socket.socket]) -> None:
+    def __init__(self, count: int, folder: Path, listening: Sequence[socket.socket], stop_within_s: float) -> None:
+        self._stop_within_s = stop_within_s
         self._children = [_Child(Worker(number, count, folder)) for number in range(count)]
         self._listening = listening
         self._stopping = False
@@ -184,7 +185,7 @@ class Supervisor:
         running = [child.process for child in self._children if child.process and child.process.poll() is None]
         for process in running:
             process.terminate()
-        until = time.monotonic() + STOP_WITHIN_S
+        until = time.monotonic() + self._stop_within_s
         status = 0
         for process in running:
             try:

@@ -189,8 +189,7 @@ async def test_sigterm_with_200_connections_exits_fast_and_loses_nothing_acked(
     thread_id = await open_thread(clients.http_raw(server.url, SERVICE_TOKEN), 1, 2)
     plain = [await clients.plain(server.url, 1 + n % 2) for n in range(100)]
     sockets = [await clients.socket(server.url, 1 + n % 2, transports=["websocket"]) for n in range(80)]
-    for n in range(20):
-        await clients.socket(server.url, 1 + n % 2, transports=["polling"])
+    polling = [await clients.socket(server.url, 1 + n % 2, transports=["polling"]) for n in range(20)]
     acked: list[str] = []
 
     async def send_until_closed(sender: int) -> None:
@@ -207,8 +206,7 @@ async def test_sigterm_with_200_connections_exits_fast_and_loses_nothing_acked(
     for task in senders:
         task.cancel()
     await asyncio.gather(*senders, return_exceptions=True)
-    # Not those who poll: one that is between two polls when the server goes can only find it gone.
-    for client in (*plain, *sockets):
+    for client in (*plain, *sockets, *polling):
         assert (await client.heard("connection_closing"))["code"] == "draining"
     for client in plain:
         await asyncio.wait_for(client.closed.wait(), 5)

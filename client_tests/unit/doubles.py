@@ -67,7 +67,7 @@ class FakeConnection(Ear):
 
     def __init__(self, connection_id: str, *, namespace: str = MESSAGING, thread_id: str | None = None) -> None:
         super().__init__()
-        self.id = connection_id
+        self.id = self.transport = connection_id
         self.namespace = namespace
         self.thread_id = thread_id
         self.hears: set[tuple[str, str]] = set()

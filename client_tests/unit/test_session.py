@@ -147,6 +147,57 @@ async def test_packets_are_counted_as_they_are_fetched() -> None:
     assert case.ends == [SLOW_CONSUMER]
 
 
+def tell(case: Case, key: str, *texts: str) -> None:
+    """Send volatile packets about one thing."""
+    for text in texts:
+        case.session.send(Encoded(text.encode(), key=key))
+
+
+async def test_volatile_packets_wait_like_others_up_to_half_of_the_budget() -> None:
+    """A client between two polls is not behind, and misses nothing."""
+    case = Case(max_queue_packets=20)
+    tell(case, "ann", *(f"4{number}" for number in range(11)))
+    assert await case.polled() == [f"4{number}" for number in range(11)]
+
+
+async def test_volatile_packets_beyond_half_are_the_newest_alone_and_last() -> None:
+    """Durable ones keep their place and their room; the last state of each comes once there is room again."""
+    case = Case(max_queue_packets=40)
+    case.send(*(f"4{number}" for number in range(30)))
+    tell(case, "ann", "4ann in", "4ann out")
+    tell(case, "bob", "4bob in")
+    tell(case, "ann", "4ann in again")
+    case.send("430")
+    assert await case.polled() == [f"4{number}" for number in range(16)]
+    tell(case, "bob", "4bob out")  # there is room again, and what was held back comes first
+    assert await case.polled() == [*(f"4{number}" for number in range(16, 31)), "4bob in"]
+    assert await case.polled() == ["4ann in again", "4bob out"]
+    tell(case, "ann", "4a", "4b")
+    assert await case.polled() == ["4a", "4b"]
+    assert case.ends == []
+
+
+async def test_volatile_packets_follow_to_the_websocket() -> None:
+    """An upgrade takes along what waited and what was held back."""
+    case = Case(max_queue_packets=4)
+    case.send("40", "41", "42")
+    tell(case, "ann", "4ann in", "4ann out")
+    assert case.upgraded().log == [b"40", b"41", b"42", b"4ann out"]
+    assert case.session._held is None
+
+
+def test_volatile_packets_of_too_many_kinds_end_the_session() -> None:
+    """What is held back is bounded too."""
+    case = Case(max_queue_packets=4)
+    case.send("40", "41", "42")
+    for number in range(4):
+        tell(case, str(number), "4x")
+    assert case.ends == []
+    tell(case, "one too many", "4x")
+    assert case.ends == [SLOW_CONSUMER]
+    assert (case.session._queue, case.session._held) == (None, None)
+
+
 async def test_one_poll_takes_sixteen_packets() -> None:
     """python-engineio's client fails with more; the rest comes with the next, in order."""
     case = Case()

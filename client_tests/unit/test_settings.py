@@ -35,6 +35,8 @@ def test_load_with_a_secret_alone_has_the_documented_defaults() -> None:
     assert (loaded.allowed_origins, loaded.trusted_proxies) == (frozenset(), ())
     assert (loaded.max_message_chars, loaded.websocket_enabled) == (4_000, True)
     assert (loaded.heartbeat_interval_s, loaded.reconnect_attempts, loaded.presence_grace_s) == (30, 5, 5.0)
+    assert (loaded.operations_per_s, loaded.connections_per_user, loaded.connections_per_address) == (200, 100, 0)
+    assert loaded.drain_s == 6.0
     assert (loaded.thread_creation, loaded.directory) == ("anyone", "shared")
     assert (loaded.log_level, loaded.demo) == ("INFO", False)
     assert loaded.tokens.allowed_algorithms == ("HS256",)
@@ -66,6 +68,10 @@ def test_load_reads_every_variable() -> None:
         WEBSOCKET_HEARTBEAT_INTERVAL="10",
         WEBSOCKET_RECONNECT_ATTEMPTS="0",
         PRESENCE_GRACE_S="0.5",
+        OPERATIONS_PER_S="0",
+        CONNECTIONS_PER_USER="7",
+        CONNECTIONS_PER_ADDRESS="8",
+        DRAIN_S="0.5",
         THREAD_CREATION="service",
         DIRECTORY="all",
         LOG_LEVEL="DEBUG",
@@ -80,6 +86,8 @@ def test_load_reads_every_variable() -> None:
     assert loaded.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128"))
     assert (loaded.default_locale, loaded.max_message_chars, loaded.websocket_enabled) == ("en", 10, False)
     assert (loaded.heartbeat_interval_s, loaded.reconnect_attempts, loaded.presence_grace_s) == (10, 0, 0.5)
+    assert (loaded.operations_per_s, loaded.connections_per_user, loaded.connections_per_address) == (0, 7, 8)
+    assert loaded.drain_s == 0.5
     assert (loaded.thread_creation, loaded.directory, loaded.log_level) == ("service", "all", "DEBUG")
 
 
@@ -103,6 +111,10 @@ def test_load_reads_every_variable() -> None:
         ("WEBSOCKET_HEARTBEAT_INTERVAL", ["0", "3601"]),
         ("WEBSOCKET_RECONNECT_ATTEMPTS", ["-1"]),
         ("PRESENCE_GRACE_S", ["-0.1", "601", "nan", "inf"]),
+        ("OPERATIONS_PER_S", ["-1", "0.5", "1000001", "many"]),
+        ("CONNECTIONS_PER_USER", ["-1", "x"]),
+        ("CONNECTIONS_PER_ADDRESS", ["-1", "x"]),
+        ("DRAIN_S", ["-0.1", "301", "nan", "inf"]),
         ("THREAD_CREATION", ["nobody"]),
         ("DIRECTORY", ["some"]),
         ("LOG_LEVEL", ["debug", "TRACE"]),

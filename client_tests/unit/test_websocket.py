@@ -946,6 +946,61 @@ def test_client_that_keeps_pace_is_not_dropped(run: Run) -> None:
     run(scenario())
 
 
+def test_volatile_messages_to_a_client_that_is_behind_are_the_newest_alone(run: Run) -> None:
+    """They take nothing of the budget, come once it has caught up, in order, and behind what was written before."""
+
+    async def scenario() -> None:
+        async with served(max_queue_packets=10, max_queue_bytes=1 << 30) as place:
+            wire, ear = await stuffed(place)
+            ear.websocket._late_packets = ear.websocket._late_bytes = 0
+            for number in range(500):
+                for key in ("ann", "bob"):
+                    ear.websocket.write(Encoded(f"{key} {number}".encode(), key=key))
+            place.websockets.write_all([_Sender(ear.websocket)], Encoded(b"ann last", key="ann"))
+            ear.write("durable")
+            heard = []
+            while (text := (await wire.read_frame())[1]) != b"ann last":
+                heard += [text] if len(text) < 100 else []
+            assert heard == [b"durable", b"bob 499"]
+            assert ear.ends == []
+            await until(lambda: not ear.websocket._paused)
+            for number in range(3):
+                ear.websocket.write(Encoded(b"ann %d" % number, key="ann"))
+            assert [(await wire.read_frame())[1] for _ in range(3)] == [b"ann 0", b"ann 1", b"ann 2"]
+
+    run(scenario())
+
+
+def test_volatile_messages_of_too_many_kinds_drop_the_client(run: Run) -> None:
+    """Rather than to leave it with a state that is wrong for ever."""
+
+    async def scenario() -> None:
+        async with served(max_queue_packets=10, max_queue_bytes=1 << 30) as place:
+            wire, ear = await stuffed(place)
+            for number in range(10):
+                ear.websocket.write(Encoded(b"x", key=str(number)))
+            assert ear.ends == []
+            ear.websocket.write(Encoded(b"x", key="one too many"))
+            assert ear.ends == [(SLOW_CONSUMER_CLOSE_CODE, SLOW_CONSUMER)]
+            assert await wire.close_code() == SLOW_CONSUMER_CLOSE_CODE
+            wire.close()
+            await until(lambda: not place.websockets.open)
+            assert ear.websocket._held is None
+
+    run(scenario())
+
+
+class _Sender:
+    """A session with a WebSocket."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self.websocket = websocket
+
+    def send(self, message: Encoded) -> None:
+        """Send a message."""
+        self.websocket.write(message)
+
+
 def test_listener_that_fails_when_its_client_is_dropped_harms_nobody_else(run: Run) -> None:
     """Who was written to in the same turn still gets it, and what follows."""
 

@@ -1,12 +1,14 @@
 """SIGTERM, to one and to all: nothing cuts a shutdown short, and what ended well is told as that."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
 
-from client_tests.clients import make_token
+from client_tests.clients import Clients, make_token
 from client_tests.engine.raw import Wire, until
 from client_tests.harness import SECRET, ServerProcess
+from client_tests.quiet import connect_quietly
 from client_tests.services import RedisServer
 from client_tests.workers.conftest import children, end_together
 
@@ -19,6 +21,18 @@ async def test_sigterm_to_all_processes_at_once_is_a_clean_end(served: ServerPro
     assert await end_together(served) == 0
     assert await stubborn.close_code() == 1012
     assert children(served) == []
+
+
+async def test_sigterm_to_the_supervisor_sends_the_clients_of_all_workers_away(
+    served: ServerProcess, clients: Clients
+) -> None:
+    """Told, closed with 1012, each worker at its own pace, and all end well."""
+    quiet = await connect_quietly(served.url, clients, 600)
+    began = asyncio.get_running_loop().time()
+    assert await served.terminate() == 0
+    assert asyncio.get_running_loop().time() - began < 10
+    await asyncio.gather(*(client.closed for client in quiet))
+    assert {(client.close_code, client.events[-1]["type"]) for client in quiet} == {(1012, "connection_closing")}
 
 
 async def test_second_sigterm_does_not_cut_the_shutdown_short(sqlite_url: str, tmp_path: Path) -> None:

@@ -154,13 +154,17 @@ class SettingsUpdatedSchema(Schema):
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One row; `durable` events carry a `rev` and can be caught up by `sync`."""
+    """One row; `durable` events carry a `rev` and can be caught up by `sync`.
+
+    `newest_by`: of a volatile event, the fields that tell what it is about. An older one of the same may be left out.
+    """
 
     name: str
     summary: str
     schema: type[Schema]
     namespaces: tuple[str, ...]
     durable: bool = False
+    newest_by: tuple[str, ...] = ()
 
 
 _CHAT = (MESSAGING, THREADS)
@@ -177,9 +181,15 @@ _ROWS = (
     EventRow("message_read_receipt", "Someone read.", MessageReadReceiptSchema, _CHAT, durable=True),
     EventRow("message_delivered_receipt", "Someone received.", MessageDeliveredReceiptSchema, _CHAT, durable=True),
     EventRow("thread_created", "A thread was opened.", ThreadCreatedSchema, (MESSAGING,), durable=True),
-    EventRow("typing_notification", "Someone began or stopped typing.", TypingNotificationSchema, _CHAT),
+    EventRow(
+        "typing_notification",
+        "Someone began or stopped typing.",
+        TypingNotificationSchema,
+        _CHAT,
+        newest_by=("thread_id", "user_id"),
+    ),
     EventRow("user_updated", "A person's name or picture changed.", UserUpdatedSchema, (MESSAGING,)),
-    EventRow("user_status_update", "A person came or went.", PresenceSchema, (PRESENCE,)),
+    EventRow("user_status_update", "A person came or went.", PresenceSchema, (PRESENCE,), newest_by=("user_id",)),
     EventRow("general_notification", "A notification.", NotificationEventSchema, (NOTIFICATIONS,), durable=True),
     EventRow(
         "urgent_notification",

@@ -1,5 +1,6 @@
 """Live connections, as services see them: one class for Socket.IO, one for the plain WebSocket routes."""
 
+import random
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,14 +18,16 @@ from server.realtime.rooms import thread_room, typing_room, user_room
 from server.realtime.sio import RealtimeServer
 from server.realtime.websocket import WebSocket
 
-RECONNECT_AFTER_MS = 1_000
+RECONNECT_AFTER_MS = (500, 1_500)
+"""Between these, by chance: those who are sent away together shall not come back together."""
 
 
 class BaseConnection(ABC):
     """What both kinds share: which rooms a connection hears."""
 
-    def __init__(self, connection_id: str, namespace: str, thread_id: str | None) -> None:
+    def __init__(self, connection_id: str, transport: str, namespace: str, thread_id: str | None) -> None:
         self.id = connection_id
+        self.transport = transport
         self.namespace = namespace
         self.thread_id = thread_id
 
@@ -66,8 +69,12 @@ class BaseConnection(ABC):
 
     def tell_closing(self, code: str, *, retryable: bool) -> None:
         """Say why the connection is about to be closed; never waits."""
-        reconnect_after_ms = RECONNECT_AFTER_MS if retryable else None
+        reconnect_after_ms = random.randint(*RECONNECT_AFTER_MS) if retryable else None  # noqa: S311 - no secret
         self.send(ConnectionClosing(code, retryable, reconnect_after_ms))
+
+    @abstractmethod
+    async def settle(self) -> None:
+        """Read nothing more from the client, and wait until all that it asked is answered."""
 
     @abstractmethod
     async def close(self, close_code: int) -> None:
@@ -91,13 +98,8 @@ class SocketConnection(BaseConnection):
     """One namespace of a Socket.IO client; its id is the namespace's `sid`."""
 
     def __init__(self, server: RealtimeServer, sid: str, namespace: str, thread_id: str | None) -> None:
-        super().__init__(sid, namespace, thread_id)
+        super().__init__(sid, server.engine_sid_of(sid, namespace) or sid, namespace, thread_id)
         self._server = server
-
-    @property
-    def engine_sid(self) -> str | None:
-        """The Engine.IO session, shared with the client's other namespaces; None once it is gone."""
-        return self._server.engine_sid_of(self.id, self.namespace)
 
     @property
     def is_recovered(self) -> bool:
@@ -110,11 +112,15 @@ class SocketConnection(BaseConnection):
         if code == "revoked":
             self._server.send_disconnect(self.id, self.namespace)
 
+    async def settle(self) -> None:
+        """Read nothing more from the client, and wait until all that it asked is answered."""
+        session = self._server.eio.sockets.get(self.transport)
+        if session is not None:
+            await session.settle()
+
     async def close(self, close_code: int) -> None:
         """Close the Engine.IO session."""
-        engine_sid = self.engine_sid
-        if engine_sid is not None:
-            self._server.close_transport(engine_sid, close_code)
+        self._server.close_transport(self.transport, close_code)
 
     def _send(self, name: str, payload: dict[str, Any]) -> None:
         recovery = self._server.recovery
@@ -131,19 +137,35 @@ class SocketConnection(BaseConnection):
 
 
 class PlainConnection(BaseConnection):
-    """A client of one of the plain routes. `on_closed` is called once, when it is closed from here."""
+    """A client of one of the plain routes.
+
+    `on_closed` is called once, when it is closed from here; `idle` waits until its operations are answered.
+    """
 
     def __init__(
-        self, hub: Hub, websocket: WebSocket, namespace: str, thread_id: str | None, on_closed: Callable[[], None]
+        self,
+        hub: Hub,
+        websocket: WebSocket,
+        namespace: str,
+        thread_id: str | None,
+        on_closed: Callable[[], None],
+        idle: Callable[[], Awaitable[None]],
     ) -> None:
-        super().__init__(uuid.uuid4().hex, namespace, thread_id)
+        own = uuid.uuid4().hex
+        super().__init__(own, own, namespace, thread_id)
         self._hub = hub
         self._websocket = websocket
         self._on_closed = on_closed
+        self._idle = idle
 
     def write(self, message: Encoded) -> None:
         """Send a text; never waits. A client that reads too slowly is dropped with its own close code."""
         self._websocket.write(message)
+
+    async def settle(self) -> None:
+        """Read nothing more from the client, and wait until all that it asked is answered."""
+        self._websocket.pause_reading()
+        await self._idle()
 
     async def close(self, close_code: int) -> None:
         """Send what was written, and close."""

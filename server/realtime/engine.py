@@ -38,6 +38,8 @@ _MESSAGES = {
 
 Relay = Callable[[web.Request, str], Awaitable[web.StreamResponse | None]]
 """Answers a request for a session of another worker; None if there is no such worker."""
+Admit = Callable[[web.Request, str], web.Response | None]
+"""Asked at each handshake, with the id of the session to be; an answer refuses it."""
 Receiver = Callable[[Session, Any], None]
 
 
@@ -45,7 +47,8 @@ class EngineServer(engineio.AsyncServer):
     """The server.
 
     `tag` begins the id of every session made here; a request for a session with another tag is handed to `relay`, if
-    there is one. `receive` takes the messages of clients; without it they are an event of the application.
+    there is one. `admit` may refuse a handshake, and `left` is told the id of each session that is gone. `receive`
+    takes the messages of clients; without it they are an event of the application.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class EngineServer(engineio.AsyncServer):
         super().__init__(*args, **kwargs)
         self.tag = ""
         self.relay: Relay | None = None
+        self.admit: Admit = lambda _request, _sid: None
+        self.left: Callable[[str], None] = lambda _sid: None
         self.receive: Receiver = self._receive
         self.websockets = WebSockets(
             max_message_bytes=self.max_http_buffer_size,
@@ -134,6 +139,8 @@ class EngineServer(engineio.AsyncServer):
         if transport == "websocket" and request.headers.get("Upgrade", "").lower() != "websocket":
             return self._refuse(request, BAD_REQUEST)
         sid = self.generate_id()
+        if (refusal := self.admit(request, sid)) is not None:
+            return refusal
         session = self.sockets[sid] = Session(self, sid)
         accepted = await self._trigger_event("connect", sid, self._environ(request), run_async=False)
         if accepted is not None and accepted is not True:
@@ -190,6 +197,8 @@ class EngineServer(engineio.AsyncServer):
             charset="UTF-8",
             headers={**self._cors(request), **(headers or {}), "Cache-Control": "no-store"},
         )
+        if session.closing and not session.close_waits:  # it comes back, to another process should this one be going
+            response.force_close()
         if self.http_compression and len(payload) >= self.compression_threshold:
             response.enable_compression()
         return response
@@ -363,6 +372,7 @@ class EngineServer(engineio.AsyncServer):
         session.closed = True
         self._pings.discard(session)
         self.sockets.pop(session.sid, None)
+        self.left(session.sid)
 
     async def shutdown(self) -> None:
         """Close all sessions and wait until they are gone, for a few seconds at most."""

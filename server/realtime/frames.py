@@ -48,13 +48,17 @@ def deflate(payload: bytes) -> bytes:
 
 
 class Encoded:
-    """One message in the forms in which it can leave. `payload` is the text in UTF-8, or the bytes of a binary one."""
+    """One message in the forms in which it can leave. `payload` is the text in UTF-8, or the bytes of a binary one.
 
-    __slots__ = ("_compressed", "_frame", "binary", "payload")
+    `key`: of a volatile message, what it is about: a newer one with the same key makes it superfluous (`volatile.py`).
+    """
 
-    def __init__(self, payload: bytes, *, binary: bool = False) -> None:
+    __slots__ = ("_compressed", "_frame", "binary", "key", "payload")
+
+    def __init__(self, payload: bytes, *, binary: bool = False, key: str | None = None) -> None:
         self.payload = payload
         self.binary = binary
+        self.key = key
         self._frame: bytes | None = None
         self._compressed: bytes | None = None
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from server.realtime.frames import Encoded
+from server.realtime.volatile import volatile_key
 
 
 class Subscriber(Protocol):
@@ -71,13 +72,13 @@ class Hub:
         if skip is not None:
             heard.pop(skip, None)
         if heard:
-            message = plain_event(event, body)
+            message = plain_event(event, body, volatile_key(event, body))
             for subscriber in heard.values():
                 subscriber.write(message)
         return len(heard)
 
 
-def plain_event(event: str, body: bytes) -> Encoded:
+def plain_event(event: str, body: bytes, key: str | None = None) -> Encoded:
     """Return an event as the plain routes send it: `{"type": EVENT, ...payload}`; `body` is the payload's JSON."""
     fields = body[1:] if body == b"{}" else b"," + body[1:]
-    return Encoded(b'{"type":"%b"%b' % (event.encode(), fields))
+    return Encoded(b'{"type":"%b"%b' % (event.encode(), fields), key=key)

@@ -22,6 +22,7 @@ from server.realtime.order import Order, Told
 from server.realtime.rooms import Route, Stamp
 from server.realtime.rows import Rows
 from server.realtime.trails import NoTrails, Trails
+from server.realtime.volatile import volatile_key
 
 CONTROL = "/_control"
 """Not a namespace that clients can join: what processes tell each other."""
@@ -156,18 +157,15 @@ class LocalManager(socketio.AsyncManager):
         if not members:
             return
         head = b'42%b,["%b",%b' % (namespace.encode(), event.encode(), body)
+        bare = Encoded(b"%b]" % head, key=volatile_key(event, body))
+        message = bare if offset is None else Encoded(b'%b,"%b"]' % (head, offset))
         if self.holds:
-            members = self._hold(
-                members, stamp, Encoded(b"%b]" % head if offset is None else b'%b,"%b"]' % (head, offset))
-            )
+            members = self._hold(members, stamp, message)
         without = self.without_offsets
-        if offset is None or (without and members.keys() <= without):
-            self._write(members, skip, b"%b]" % head)
-            return
-        if without:
-            self._write({sid: members[sid] for sid in members if sid in without}, skip, b"%b]" % head)
+        if message is not bare and without:
+            self._write({sid: members[sid] for sid in members if sid in without}, skip, bare)
             members = {sid: engine_sid for sid, engine_sid in members.items() if sid not in without}
-        self._write(members, skip, b'%b,"%b"]' % (head, offset))
+        self._write(members, skip, message)
 
     def _hold(self, members: Mapping[str, str], stamp: Stamp | None, message: Encoded) -> Mapping[str, str]:
         """Keep a message for those members to whom nothing goes at present; return the others."""
@@ -176,8 +174,8 @@ class LocalManager(socketio.AsyncManager):
             self.holds[sid].keep(stamp, message)
         return {sid: engine_sid for sid, engine_sid in members.items() if sid not in held} if held else members
 
-    def _write(self, members: Mapping[str, str], skip: str | None, text: bytes) -> None:
-        find, message = self.server.eio.sockets.get, Encoded(text)
+    def _write(self, members: Mapping[str, str], skip: str | None, message: Encoded) -> None:
+        find = self.server.eio.sockets.get
         hearers = [
             session for sid, engine_sid in members.items() if sid != skip and (session := find(engine_sid)) is not None
         ]

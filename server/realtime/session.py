@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from server.realtime.frames import Encoded
 from server.realtime.lanes import Lane
+from server.realtime.volatile import HeldBack
 from server.realtime.websocket import SLOW_CONSUMER, WebSocket, WebSockets
 
 PARSE_ERROR = "parse error"
@@ -47,6 +48,7 @@ class Session:
     __slots__ = (
         "_close_waits",
         "_fetched",
+        "_held",
         "_lane",
         "_poll",
         "_probe",
@@ -77,6 +79,7 @@ class Session:
         self._probe: Probe | None = None
         self._queue: deque[Encoded] | None = None
         self._queued_bytes = 0
+        self._held: HeldBack | None = None
         self._poll: asyncio.Future[None] | None = None
         self._close_waits = False
         self._fetched: asyncio.Future[None] | None = None
@@ -115,6 +118,12 @@ class Session:
         if self._lane is not None:
             await self._lane.idle()
 
+    async def settle(self) -> None:
+        """Read nothing more, and wait until the events that came are handled."""
+        if self.websocket is not None:
+            self.websocket.pause_reading()
+        await self.until_idle()
+
     # --- To the client
 
     def send(self, message: Encoded) -> None:
@@ -122,13 +131,26 @@ class Session:
         if self.websocket is not None:
             self.websocket.write(message)
         elif not self.closing:
-            self._enqueue(message)
-            limits = self._server.websockets
-            if len(self._queue or ()) > limits.max_queue_packets or self._queued_bytes > limits.max_queue_bytes:
-                self._queue = None
+            if message.key is not None and (self._held or self._queue_exceeds(0.5)):
+                self._hold_back(message)
+            else:
+                self._enqueue(message)
+            if self._queue_exceeds(1) or len(self._held or ()) > self._server.websockets.max_queue_packets:
+                self._queue = self._held = None
                 self.close(SLOW_CONSUMER)
             else:
                 self.release_poll()
+
+    def _queue_exceeds(self, part: float) -> bool:
+        """Tell whether more waits for the client than this part of what may."""
+        limits, packets = self._server.websockets, len(self._queue or ())
+        return packets > limits.max_queue_packets * part or self._queued_bytes > limits.max_queue_bytes * part
+
+    def _hold_back(self, message: Encoded) -> None:
+        """Keep a volatile message until the client caught up."""
+        if self._held is None:
+            self._held = HeldBack()
+        self._held.keep(message)
 
     def ping(self) -> None:
         """Send a heartbeat."""
@@ -173,6 +195,8 @@ class Session:
         queue = self._queue or deque()
         messages = [queue.popleft() for _ in range(min(len(queue), MAX_POLLED_PACKETS))]
         self._queued_bytes -= sum(len(message.payload) for message in messages)
+        while self._held and not self._queue_exceeds(0.5):
+            self._enqueue(self._held.take())
         return messages
 
     def forget_close(self) -> None:
@@ -243,7 +267,8 @@ class Session:
         if self._lane is not None and self._lane.full:
             websocket.pause_reading()
         queue, self._queue, self._queued_bytes = self._queue, None, 0
-        for message in queue or ():
+        held, self._held = self._held, None
+        for message in (*(queue or ()), *(held or HeldBack()).values()):
             websocket.write(message)
         self.release_poll()
 

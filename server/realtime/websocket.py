@@ -19,6 +19,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE
 from server.realtime.deadlines import Deadlines
 from server.realtime.frames import PING, PONG, Encoded, close_frame, frame
+from server.realtime.volatile import HeldBack
 
 CLOSE_TIMEOUT_S = 2.0
 MAX_QUEUE_PACKETS = 1_000
@@ -125,6 +126,10 @@ class WebSockets:
 
     def write_all(self, sessions: Iterable[Sender], message: Encoded) -> None:
         """Send a message to many. What `WebSocket.write` does, without two calls for each: this is the fan-out."""
+        if message.key is not None:  # those who are behind may have to hear it later
+            for session in sessions:
+                session.send(message)
+            return
         frame, dirty = message.frame, self._dirty
         for session in sessions:
             websocket = session.websocket
@@ -177,6 +182,7 @@ class WebSocket(WebSocketDataQueue):
 
     __slots__ = (
         "_ended",
+        "_held",
         "_is_masked",
         "_late_bytes",
         "_late_packets",
@@ -203,6 +209,7 @@ class WebSocket(WebSocketDataQueue):
         )
         self.out: list[bytes] = []
         self._paused = False
+        self._held: HeldBack | None = None
         self._late_packets = 0
         self._late_bytes = 0
         self._ended = False
@@ -224,6 +231,9 @@ class WebSocket(WebSocketDataQueue):
     def write(self, message: Encoded) -> None:
         """Send a message; never waits. Nothing happens once it is closing."""
         if self.closing:
+            return
+        if self._paused and message.key is not None:
+            self._hold_back(message)
             return
         out = self.out
         if not out:
@@ -307,6 +317,14 @@ class WebSocket(WebSocketDataQueue):
         else:
             self.transport.write(data)
 
+    def _hold_back(self, message: Encoded) -> None:
+        """Keep a volatile message until the client caught up; as many as it may have packets waiting."""
+        if self._held is None:
+            self._held = HeldBack()
+        self._held.keep(message)
+        if len(self._held) > self._shared.max_queue_packets:
+            self._end(SLOW_CONSUMER_CLOSE_CODE, SLOW_CONSUMER)
+
     # --- asyncio's protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -346,6 +364,9 @@ class WebSocket(WebSocketDataQueue):
         self._paused = False
         self._late_packets = 0
         self._late_bytes = 0
+        held, self._held = self._held, None
+        for message in held.values() if held else ():
+            self.write(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -353,6 +374,7 @@ class WebSocket(WebSocketDataQueue):
         self.transport = None
         self._reader = None
         self.out.clear()
+        self._held = None
         self._unread = b""
         self._shared.open.discard(self)
         self._shared.closing.discard(self)

@@ -1,6 +1,6 @@
 """Is it alive, is it ready, how is it doing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -17,6 +17,7 @@ from server.routes.rest import is_loopback, respond
 from server.services.actor import Locale
 from server.services.auth import ServiceTokens
 from server.services.connections import ConnectionService
+from server.services.limits import Limits
 from server.services.push import PushService
 from server.services.stats import StatsService
 from server.storage.database import Database
@@ -80,13 +81,16 @@ class StateCollector(Collector):
         manager: LocalManager,
         publisher: Publisher,
         stats: StatsService,
+        limits: Limits,
         push: PushService | None,
     ) -> None:
+        self._limits = limits
         self._push = push
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "verihome_connections": ("Open connections.", lambda: stats.read().active_connections),
             "verihome_online_users": ("Users with a connection here.", lambda: stats.read().online_users),
             "verihome_write_queue_depth": ("Writes that wait to be committed.", lambda: database.writer.depth),
+            "verihome_read_queue_depth": ("Reads that wait for a connection.", lambda: database.reader.depth),
             "verihome_redis_up": ("1 while joined to Redis.", lambda: float(manager.cluster_state == "ok")),
         }
         self._counters: dict[str, tuple[str, Callable[[], float]]] = {
@@ -94,6 +98,8 @@ class StateCollector(Collector):
             "verihome_deliveries": ("Events handed to connections.", lambda: manager.deliveries),
             "verihome_write_batches": ("Batches of writes committed.", lambda: database.writer.batches),
             "verihome_writes": ("Writes committed.", lambda: database.writer.works),
+            "verihome_read_batches": ("Trips to the database to read.", lambda: database.reader.trips),
+            "verihome_reads": ("Reads done.", lambda: database.reader.jobs),
             "verihome_cluster_received": ("Messages of other processes.", lambda: manager.received),
             "verihome_cluster_dropped": ("Events not told to other processes.", lambda: manager.dropped),
             "verihome_publish_failures": ("Events that could not be told.", lambda: publisher.failures),
@@ -105,9 +111,17 @@ class StateCollector(Collector):
             yield GaugeMetricFamily(name, text, value=read())
         for name, (text, read) in self._counters.items():
             yield CounterMetricFamily(name, text, value=read())
+        yield _counter("verihome_limited_operations", "Operations refused as too many.", "limit", self._limits.limited)
+        yield _counter(
+            "verihome_refused_connections", "Connections refused as too many.", "limit", self._limits.refused
+        )
         if self._push is not None:
             yield GaugeMetricFamily("verihome_push_queue_depth", "Pushes that wait.", value=self._push.depth)
-            pushes = CounterMetricFamily("verihome_pushes", "What became of pushes.", labels=("outcome",))
-            for outcome, number in self._push.outcomes.items():
-                pushes.add_metric((outcome,), number)
-            yield pushes
+            yield _counter("verihome_pushes", "What became of pushes.", "outcome", self._push.outcomes)
+
+
+def _counter(name: str, text: str, label: str, values: Mapping[str, float]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=(label,))
+    for value, number in values.items():
+        family.add_metric((value,), number)
+    return family

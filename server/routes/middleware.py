@@ -12,11 +12,13 @@ from aiohttp.typedefs import Middleware
 
 from server.contract.operations import OPERATIONS
 from server.dispatch import Dispatcher
-from server.domain.errors import ForbiddenError, UnavailableError
+from server.domain.errors import ForbiddenError, RateLimitedError, UnavailableError
+from server.realtime.engine import Admit
 from server.realtime.relay import PEER_HEADER, is_from_worker
 from server.routes.rest import PREFIX, respond
 from server.services.actor import Locale, choose_locale
 from server.services.connections import ConnectionService
+from server.services.limits import Limits
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -60,21 +62,26 @@ def is_realtime(request: web.Request) -> bool:
 def origin_middleware(
     policy: OriginPolicy, dispatcher: Dispatcher, connections: ConnectionService, default_locale: Locale
 ) -> Middleware:
-    """Refuse foreign pages and, while shutting down, new connections; let allowed pages read answers (CORS)."""
+    """Refuse foreign pages and, while shutting down, new connections; let allowed pages read answers (CORS).
+
+    While shutting down only those whose session is here keep the connection on which they asked.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         locale = choose_locale(request.headers.get("Accept-Language"), default_locale)
         allowed = policy.allows(request)
-        if is_realtime(request):
-            if not allowed:
-                return respond(dispatcher.refuse(ForbiddenError({"origin": ["Not allowed."]}), locale, "connect"))
-            if connections.draining and "sid" not in request.query:
-                return respond(dispatcher.refuse(UnavailableError(), locale, "connect"))
-        if request.method == "OPTIONS" and request.path.startswith((PREFIX, "/socket.io/")):
-            response: web.StreamResponse = web.Response()
+        if is_realtime(request) and not allowed:
+            return respond(dispatcher.refuse(ForbiddenError({"origin": ["Not allowed."]}), locale, "connect"))
+        goes = connections.draining and not (is_realtime(request) and "sid" in request.query)
+        if goes and is_realtime(request):
+            response: web.StreamResponse = respond(dispatcher.refuse(UnavailableError(), locale, "connect"))
+        elif request.method == "OPTIONS" and request.path.startswith((PREFIX, "/socket.io/")):
+            response = web.Response()
         else:
             response = await handler(request)
+        if goes and not response.prepared:
+            response.force_close()
         origin = request.headers.get("Origin")
         if origin is not None and allowed and not response.prepared:
             response.headers["Access-Control-Allow-Origin"] = origin
@@ -84,6 +91,20 @@ def origin_middleware(
         return response
 
     return middleware
+
+
+def admit_by_address(limits: Limits, dispatcher: Dispatcher, default_locale: Locale) -> Admit:
+    """Refuse the handshakes of Socket.IO from an address that has as many connections as one may."""
+
+    def admit(request: web.Request, sid: str) -> web.Response | None:
+        try:
+            limits.enter_from(request.remote, sid)
+        except RateLimitedError as error:
+            locale = choose_locale(request.headers.get("Accept-Language"), default_locale)
+            return respond(dispatcher.refuse(error, locale, "connect"))
+        return None
+
+    return admit
 
 
 @web.middleware

@@ -6,6 +6,7 @@ request for 24 hours; on a message it is the `client_message_id`, which does the
 
 import hashlib
 import ipaddress
+import math
 import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
@@ -118,6 +119,8 @@ def respond(envelope: Envelope) -> web.Response:
     headers = {"Cache-Control": "no-store"}
     if status == UNAUTHENTICATED_STATUS:
         headers["WWW-Authenticate"] = "Bearer"
+    if not envelope["ok"] and "retry_after_s" in (details := envelope["error"]["details"]):
+        headers["Retry-After"] = str(math.ceil(details["retry_after_s"]))
     return web.Response(
         body=orjson.dumps(envelope), status=status, content_type="application/json", charset="utf-8", headers=headers
     )

@@ -31,6 +31,7 @@ from server.realtime.websocket import WebSocket, WebSockets
 from server.routes.credentials import websocket_token
 from server.services.actor import Locale, choose_locale, find_locale
 from server.services.connections import ConnectionService
+from server.services.limits import Limits
 from server.services.tasks import Tasks
 
 SUBPROTOCOL = "bearer"
@@ -46,8 +47,10 @@ class PlainRoutes:
         websockets: WebSockets,
         hub: Hub,
         tasks: Tasks,
+        limits: Limits,
         default_locale: Locale,
     ) -> None:
+        self.limits = limits
         self.dispatcher = dispatcher
         self.operations = ConnectionDispatcher(dispatcher, connections, default_locale)
         self.service = connections
@@ -80,10 +83,10 @@ class PlainClient:
     def __init__(self, routes: PlainRoutes, request: web.Request, namespace: str, websocket: WebSocket) -> None:
         self._routes = routes
         self._websocket = websocket
-        self._connection = PlainConnection(
-            routes.hub, websocket, namespace, request.match_info.get("thread_id"), self._close
-        )
         self._lane = Lane(self._throttle)
+        self._connection = PlainConnection(
+            routes.hub, websocket, namespace, request.match_info.get("thread_id"), self._close, self._lane.idle
+        )
         self._closed = False
         routes.pings.add(self)
         websocket.pause_reading()  # what the client asks waits until it is let in
@@ -95,6 +98,7 @@ class PlainClient:
         # A browser names its own languages in every request, so what its user chose here counts for more.
         default = choose_locale(request.headers.get("Accept-Language"), routes.default_locale)
         try:
+            routes.limits.enter_from(request.remote, connection.transport)
             await routes.service.open(connection, websocket_token(request), asked, default)
             await routes.service.welcome(connection)
             if connection.namespace == PRESENCE:
@@ -194,3 +198,4 @@ class PlainClient:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._lane.idle(), LAST_EVENTS_S)
         self._routes.service.closed(self._connection)
+        self._routes.limits.leave_from(self._connection.transport)

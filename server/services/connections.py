@@ -5,6 +5,7 @@ The same for Socket.IO and the plain WebSocket routes: each opens a `Connection`
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from server.contract.errors import row_of
@@ -14,6 +15,7 @@ from server.domain.errors import (
     RealtimeError,
     RevokedError,
     TokenExpiredError,
+    UnauthenticatedError,
     UnavailableError,
 )
 from server.domain.events import (
@@ -26,6 +28,7 @@ from server.domain.events import (
 from server.domain.results import Done, TokenAccepted
 from server.services.actor import Actor, Locale
 from server.services.auth import Claims, ServiceTokens, TokenVerifier
+from server.services.limits import Limits
 from server.services.people import PeopleService
 from server.services.ports import Clock, Connection, Publisher
 from server.services.presence import PresenceService
@@ -34,6 +37,11 @@ from server.services.threads import ThreadService
 from server.services.typing import TypingService
 
 CHECK_EVERY_S = 1.0
+DRAINED_PER_S = 400
+"""So many clients a second are sent away: what comes to the other processes at once, they must bear."""
+DRAIN_TICK_S = 0.05
+LAST_ANSWERS_S = 1.0
+"""So long is waited, before a connection is closed, for the answers to what it asked."""
 EXPIRY_LEEWAY_MS = 30_000
 EXPIRY_WARNING_MS = 60_000
 
@@ -46,6 +54,8 @@ class _Open:
     actor: Actor
     warned: bool = False
     greeted: bool = False
+    paid_until: float = 0.0
+    """See `Limits.take_operation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,7 @@ class ConnectionService:
         typing: TypingService,
         threads: ThreadService,
         publisher: Publisher,
+        limits: Limits,
         now: Clock,
         hello: Hello,
     ) -> None:
@@ -81,6 +92,7 @@ class ConnectionService:
         self._typing = typing
         self._threads = threads
         self._publisher = publisher
+        self._limits = limits
         self._now = now
         self._hello = hello
         self._open: dict[str, _Open] = {}
@@ -110,10 +122,17 @@ class ConnectionService:
         return Actor("user", claims.user_id, locale, claims, connection)
 
     async def authenticate_request(self, token: str | None, locale: Locale) -> Actor:
-        """Return the user or the service of an HTTP request's bearer token. Raises what `authenticate` raises."""
+        """Return the user or the service of an HTTP request's bearer token.
+
+        Raises:
+            RateLimitedError: the user asks too fast; a service may.
+            UnauthenticatedError and others: what `authenticate` raises.
+        """
         if token is not None and self._service_tokens.matches(token):
             return Actor("service", "", locale)
-        return await self.authenticate(token, locale)
+        actor = await self.authenticate(token, locale)
+        self._limits.take_request(actor.user_id)
+        return actor
 
     async def open(self, connection: Connection, token: object, asked: Locale | None, default: Locale) -> Actor:
         """Let a connection in. It speaks the language that it asked for, else its user's, else the default.
@@ -121,6 +140,7 @@ class ConnectionService:
         Raises:
             UnauthenticatedError, TokenExpiredError, RevokedError: the token is not to be trusted.
             NotFoundError: the user is not in the connection's thread.
+            RateLimitedError: the user has as many connections as one may.
             UnavailableError: the server is shutting down, or something it needs is away.
         """
         if self._draining:
@@ -134,6 +154,7 @@ class ConnectionService:
         self._revocations.check(claims_of(actor))
         if self._draining:
             raise UnavailableError
+        self._limits.enter_as(actor.user_id, connection.transport)
         self._open[connection.id] = _Open(connection, actor)
         return actor
 
@@ -189,6 +210,7 @@ class ConnectionService:
         """A connection is gone, however."""
         opened = self._open.pop(connection.id, None)
         if opened is not None:
+            self._limits.leave_as(opened.actor.user_id, connection.transport)
             self._typing.disconnected(connection)
             self._presence.disconnected(opened.actor.user_id, connection)
 
@@ -196,6 +218,19 @@ class ConnectionService:
         """Return whom a connection belongs to; None once it is gone."""
         opened = self._open.get(connection.id)
         return opened.actor if opened else None
+
+    def admit(self, connection: Connection) -> Actor:
+        """Let a connection ask one operation, and return whom it belongs to.
+
+        Raises:
+            UnauthenticatedError: it is gone.
+            RateLimitedError: it asks too fast.
+        """
+        opened = self._open.get(connection.id)
+        if opened is None:
+            raise UnauthenticatedError
+        opened.paid_until = self._limits.take_operation(opened.paid_until)
+        return opened.actor
 
     def check_token(self, actor: Actor) -> None:
         """Refuse an operation on a token that ended while the connection is still there.
@@ -237,6 +272,7 @@ class ConnectionService:
 
     async def check_all(self) -> None:
         """Warn connections whose token ends soon, and end those whose token has ended."""
+        self._limits.forget_idle()
         now = self._now()
         ended: list[tuple[_Open, RealtimeError]] = []
         for opened in self._open.values():
@@ -251,13 +287,33 @@ class ConnectionService:
                 opened.connection.send(TokenExpiring(claims.expires_at))
         await self._end(ended)
 
-    async def drain(self, close_code: int) -> None:
-        """Let nobody in any more, and end all connections so that clients come back elsewhere."""
+    async def drain(self, close_code: int, within_s: float) -> None:
+        """Let nobody in any more, and send all clients elsewhere: one after another, in `within_s` seconds at most.
+
+        Until its turn comes, a connection hears and asks as before.
+        """
         self._draining = True
-        everyone = list(self._open.values())
-        for opened in everyone:
-            opened.connection.tell_closing("draining", retryable=True)
-        await asyncio.gather(*(opened.connection.close(close_code) for opened in everyone))
+        transports: dict[str, list[Connection]] = {}
+        for opened in self._open.values():
+            transports.setdefault(opened.connection.transport, []).append(opened.connection)
+        loop = asyncio.get_running_loop()
+        began, each_s = loop.time(), min(1 / DRAINED_PER_S, within_s / max(len(transports), 1))
+        leaving = []
+        for number, sharing in enumerate(transports.values()):
+            ahead_s = began + number * each_s - loop.time()
+            if ahead_s > DRAIN_TICK_S:
+                await asyncio.sleep(ahead_s)
+            leaving.append(asyncio.create_task(self._send_away(sharing, close_code)))
+        await asyncio.gather(*leaving)
+
+    async def _send_away(self, sharing: Sequence[Connection], close_code: int) -> None:
+        """Answer what a client has asked, tell it to go, and close its transport."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(sharing[0].settle(), LAST_ANSWERS_S)
+        for connection in sharing:
+            if connection.id in self._open:
+                connection.tell_closing("draining", retryable=True)
+        await sharing[0].close(close_code)
 
     async def _end(self, ended: Sequence[tuple[_Open, RealtimeError]]) -> None:
         """End connections. Some may share a transport, so all are told before the first is closed."""

@@ -25,6 +25,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def transport(self) -> str:
+        """What it shares with the other namespaces of one Socket.IO client, and what is closed with it."""
+        ...
+
+    @property
     def namespace(self) -> str:
         """Which of the four it belongs to."""
         ...
@@ -68,6 +73,10 @@ class Connection(Protocol):
 
     def hear_typing(self, thread_id: str, *, hear: bool) -> Awaitable[None] | None:
         """Hear who is typing in a thread, or no longer. Returns what `hear_user` returns."""
+        ...
+
+    async def settle(self) -> None:
+        """Read nothing more from the client, and wait until all that it asked is answered."""
         ...
 
     def tell_closing(self, code: str, *, retryable: bool) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from server.domain.errors import UnavailableError
 from server.storage.append import Append, Appended, NewMessage
 from server.storage.audiences import Audiences
+from server.storage.reader import Job, Reader
 from server.storage.unit_of_work import UnitOfWork
 from server.storage.writer import Work, Writer
 
@@ -32,8 +33,9 @@ log = structlog.get_logger()
 class Database(ABC):
     """Common to SQLite and PostgreSQL: the write queue and what a job is."""
 
-    def __init__(self) -> None:
+    def __init__(self, reads_at_once: int) -> None:
         self.writer = Writer(self._commit)
+        self.reader = Reader(self._read, reads_at_once)
         self._audiences = Audiences()
         self._warned_at = float("-inf")
 
@@ -62,13 +64,17 @@ class Database(ABC):
         """
         return await self.writer.submit(job)  # type: ignore[no-any-return]
 
-    @abstractmethod
     async def read(self, job: Callable[[UnitOfWork], T]) -> T:
-        """Run a job that only reads, beside the writes.
+        """Run a job that only reads, beside the writes; with others that wait at the same time, on one connection.
 
         Raises:
             UnavailableError: the database is away.
         """
+        return await self.reader.submit(job)  # type: ignore[no-any-return]
+
+    @abstractmethod
+    async def _read(self, jobs: Sequence[Job]) -> Sequence[Any]:
+        """Run jobs in order on one connection (see `reader.Trip`)."""
 
     @abstractmethod
     async def _commit(self, works: Sequence[Work]) -> Sequence[Any]:
@@ -85,6 +91,7 @@ class Database(ABC):
     async def close(self) -> None:
         """Commit what is queued and let go of all connections."""
         await self.writer.close()
+        await self.reader.close()
 
     @contextmanager
     def _unavailable_when_away(self) -> Iterator[None]:
@@ -109,6 +116,18 @@ class Database(ABC):
             self._warned_at = time.monotonic()
             # Only the driver's own words: SQLAlchemy's would quote the statement and its values.
             log.warning("database away", error=repr(getattr(error, "orig", None) or error)[:300])
+
+    def _run_jobs(self, connection: Connection, jobs: Sequence[Job]) -> list[Any]:
+        outcomes: list[Any] = []
+        for job in jobs:
+            try:
+                with self._unavailable_when_away():
+                    outcomes.append(job(UnitOfWork(connection)))
+            except UnavailableError as error:  # the connection is not to be trusted any more
+                return [*outcomes, error]
+            except Exception as error:  # noqa: BLE001 - it belongs to who waits for it
+                outcomes.append(error)
+        return outcomes
 
     def _run_segment(self, connection: Connection, segment: Sequence[Work]) -> list[Any]:
         first = segment[0]

@@ -6,19 +6,19 @@ each statement sees what is committed, and callers read a thread's `rev` before 
 """
 
 import ssl
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from server.storage.database import Database
-from server.storage.unit_of_work import UnitOfWork
+from server.storage.reader import Job
 from server.storage.writer import Work, segments
 
-T = TypeVar("T")
-
 CONNECTIONS = 10
+READS_AT_ONCE = 8
+"""The other connections are for writing."""
 CONNECT_TIMEOUT_S = 2
 COMMAND_TIMEOUT_S = 10
 
@@ -27,15 +27,14 @@ class PostgresDatabase(Database):
     """A PostgreSQL server that any number of processes share."""
 
     def __init__(self, url: str) -> None:
-        super().__init__()
+        super().__init__(READS_AT_ONCE)
         self._engine = postgres_engine(url)
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def read(self, job: Callable[[UnitOfWork], T]) -> T:
-        """Run a job that only reads, on a pooled connection."""
+    async def _read(self, jobs: Sequence[Job]) -> Sequence[Any]:
         with self._unavailable_when_away():
             async with self._reader.connect() as connection:
-                return await connection.run_sync(lambda sync: job(UnitOfWork(sync)))
+                return await connection.run_sync(self._run_jobs, jobs)
 
     async def close(self) -> None:
         """Commit what is queued and close all connections."""

@@ -7,21 +7,19 @@ survives a power cut; group commit pays for the fsync.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
 from server.storage.database import Database
-from server.storage.unit_of_work import UnitOfWork
+from server.storage.reader import Job
 from server.storage.writer import Work, segments
-
-T = TypeVar("T")
 
 READERS = 4
 BUSY_TIMEOUT_MS = 5_000
@@ -31,16 +29,12 @@ class SqliteDatabase(Database):
     """A file, or several processes' file."""
 
     def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
-        super().__init__()
+        super().__init__(READERS)
         self._write_engine = sqlite_engine(path, synchronous=synchronous, begin="BEGIN IMMEDIATE", connections=1)
         self._read_engine = sqlite_engine(path, synchronous=synchronous, begin="BEGIN", connections=READERS)
         self._writer: Connection | None = None
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
-
-    async def read(self, job: Callable[[UnitOfWork], T]) -> T:
-        """Run a job that only reads, in a reading thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read, job)
 
     async def close(self) -> None:
         """Commit what is queued, end the threads and close the file."""
@@ -88,9 +82,12 @@ class SqliteDatabase(Database):
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
             return list(self._refused(error, segment))
 
-    def _read(self, job: Callable[[UnitOfWork], T]) -> T:
+    async def _read(self, jobs: Sequence[Job]) -> Sequence[Any]:
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read_batch, jobs)
+
+    def _read_batch(self, jobs: Sequence[Job]) -> list[Any]:
         with self._unavailable_when_away(), self._read_engine.connect() as connection:
-            return job(UnitOfWork(connection))
+            return self._run_jobs(connection, jobs)
 
 
 def sqlite_engine(path: Path, *, synchronous: str, begin: str, connections: int) -> Engine:
