@@ -38,7 +38,7 @@ async def read_events(wire: Wire, last: str) -> list[tuple[str, dict[str, Any]]]
         while not any(name == "new_message" and payload["message"]["content"] == last for name, payload in heard[-1:]):
             text = (await wire.read_frame())[1].decode()
             if text.startswith("42"):
-                name, payload = json.loads(text[text.index("[") :])
+                name, payload, *_offset = json.loads(text[text.index("[") :])
                 heard.append((name, payload))
             elif text.startswith("{"):
                 payload = json.loads(text)
