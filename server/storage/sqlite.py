@@ -112,6 +112,8 @@ def sqlite_engine(path: Path, *, synchronous: str, begin: str, connections: int)
             "journal_mode=WAL",
             f"synchronous={synchronous}",
             "foreign_keys=ON",
+            "cache_size=-32768",
+            "wal_autocheckpoint=8000",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 
