@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
-from server.storage.append import NewMessage
+from server.storage.append import Append, NewMessage
+from server.storage.append_io import SqliteLoopAppendIo
 from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
 from server.storage.writer import Work, segments
@@ -83,7 +84,7 @@ class SqliteDatabase(Database):
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         if self._belongs_on_loop(works, began_s):
-            outcomes = self._commit_on_loop(works)
+            outcomes = self._commit_on_loop(cast("Sequence[NewMessage]", works))
             if loop.time() - began_s > SLOW_COMMIT_S:
                 self._on_loop_from_s = loop.time() + SLOW_FOR_S
             if outcomes is not None:
@@ -98,12 +99,12 @@ class SqliteDatabase(Database):
             and all(isinstance(work, NewMessage) for work in works)
         )
 
-    def _commit_on_loop(self, works: Sequence[Work]) -> list[Any] | None:
+    def _commit_on_loop(self, batch: Sequence[NewMessage]) -> Sequence[Any] | None:
         """Commit messages without ever waiting; None if somebody else is writing."""
         with self._unavailable_when_away():
             try:
                 with self._writing(patience_ms=0) as connection:
-                    outcomes = self._run_segment(connection, works)
+                    outcomes = Append(connection, self._audiences, SqliteLoopAppendIo(connection)).run(batch)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY:
                     return None
