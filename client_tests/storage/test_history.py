@@ -1,12 +1,14 @@
 """History: any stretch of a thread, ascending, and whether there is more on either side."""
 
 import uuid
+from functools import partial
 
 import pytest
 
-from client_tests.storage.conftest import all_messages, make_thread, new_message, send
+from client_tests.storage.conftest import all_messages, get_thread, make_thread, new_message, send
 from server.domain.results import HistoryPage
 from server.storage.database import Database
+from server.storage.unit_of_work import UnitOfWork
 
 LAST = 7
 
@@ -95,6 +97,25 @@ async def test_changed_since_pages_in_the_order_of_changes(database: Database) -
         found += [message.content for message in messages]
         rev = messages[-1].rev
     assert (found, rev) == (list("abcde"), 6)
+
+
+def _read_up_to(work: UnitOfWork, *, thread_id: str, seq: int) -> None:
+    work.receipts.move("read", thread_id, "2", seq, 1_000, tell=True)
+
+
+async def test_changed_since_with_revs_of_receipts_in_between(database: Database) -> None:
+    """Whatever else moved a thread's rev, from each rev on just the messages above it are found."""
+    thread_id = await make_thread(database, "1", "2")
+    for number in range(4):
+        await send(database, thread_id, "1", *"ab")
+        for seq in (2 * number + 1, 2 * number + 2):
+            await database.write(partial(_read_up_to, thread_id=thread_id, seq=seq))
+    everything = await all_messages(database, thread_id)
+    last = (await get_thread(database, thread_id, "1")).rev
+    assert last > everything[-1].rev > len(everything) + 1
+    for rev in range(last + 2):
+        found, more = await database.read(lambda work, above=rev: work.messages.changed_since(thread_id, above, 100))
+        assert (found, more) == (tuple(message for message in everything if message.rev > rev), False)
 
 
 async def test_ids_of_others_leaves_out_own_and_keeps_the_newest(database: Database) -> None:

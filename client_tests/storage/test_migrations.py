@@ -80,7 +80,7 @@ def test_migrate_makes_the_declared_tables(empty_url: str) -> None:
     migrate(empty_url)
     assert table_names(empty_url) == TABLES
     assert run(empty_url, differences) == []
-    run(empty_url, lambda connection: connection.execute(text("DROP INDEX ix_messages_rev")))
+    run(empty_url, lambda connection: connection.execute(text("DROP INDEX ix_participants_rev")))
     run(empty_url, lambda connection: connection.execute(text("ALTER TABLE users ADD COLUMN extra TEXT")))
     assert sorted(change[0] for change in run(empty_url, differences)) == ["add_index", "remove_column"]
 

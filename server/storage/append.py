@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from server.domain.errors import NotFoundError
 from server.domain.models import Message
-from server.storage.append_io import StoredKey, append_io
+from server.storage.append_io import AppendIo, StoredKey, append_io
 from server.storage.audiences import Audiences
 from server.storage.messages import MessageRepository
 
@@ -56,9 +56,9 @@ class _Place:
 class Append:
     """One batch. `run` decides each message on its own: one that is refused leaves the others be."""
 
-    def __init__(self, connection: Connection, audiences: Audiences) -> None:
+    def __init__(self, connection: Connection, audiences: Audiences, io: AppendIo | None = None) -> None:
         self._connection = connection
-        self._io = append_io(connection)
+        self._io = io or append_io(connection)
         self._audiences = audiences
         self._heads: dict[str, _Head] = {}
         self._places: dict[tuple[str, str], _Place] = {}

@@ -169,6 +169,25 @@ def _json(rows: Sequence[Any]) -> str:
     return orjson.dumps(rows).decode()
 
 
+class SqliteLoopAppendIo(SqliteAppendIo):
+    """The same on the event loop, where nobody else wants the interpreter's lock: rows are written one by one.
+
+    A statement that writes several rows keeps a copy of each page that it touches, to take them all back if one fails.
+    """
+
+    def write(
+        self,
+        messages: Sequence[Message],
+        heads: Sequence[tuple[int, int, int, str]],
+        places: Sequence[tuple[int, int, str, str]],
+    ) -> None:
+        """Write each table row by row."""
+        run = self._sqlite.executemany
+        run(f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_message_row, messages))  # noqa: S608 - constants
+        run("UPDATE threads SET last_seq = ?, rev = ?, activity_at = ? WHERE id = ?", heads)
+        run("UPDATE participants SET read_seq = ?, own_since_read = ? WHERE thread_id = ? AND user_id = ?", places)
+
+
 _SQLITE_INSERT = "INSERT INTO messages ({}) SELECT {} FROM json_each(?)".format(  # noqa: S608 - constants
     _COLUMNS, ", ".join(f"json_extract(value, '$[{number}]')" for number in range(len(_COLUMNS.split(","))))
 )

@@ -4,25 +4,46 @@ SQLite has no row locks. Two writing connections of one process would only wait 
 process go through one thread, a batch at a time in one `BEGIN IMMEDIATE` transaction with a savepoint for each segment.
 Several processes may share a file: `busy_timeout` lets them take turns. With `synchronous=FULL` (the default) a commit
 survives a power cut; group commit pays for the fsync.
+
+Below FULL a commit waits for no disk. Then a batch of messages that is not large is committed on the event loop, where
+it costs less than handing it to a thread and the interpreter's lock back and forth. What might wait there goes to the
+thread as ever: other jobs, a file that another process is writing to, a disk that proves slow, and checkpoints.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
+from server.storage.append import Append, NewMessage
+from server.storage.append_io import SqliteLoopAppendIo
 from server.storage.database import Database
 from server.storage.reader import Job
 from server.storage.writer import Work, segments
 
 READERS = 4
 BUSY_TIMEOUT_MS = 5_000
+CACHE_KIB = 32 * 1024
+CHECKPOINT_PAGES = 8_000
+"""So long may the log be (32 MiB) before a commit copies it into the file."""
+
+MAX_ON_LOOP = 200
+"""Messages of a batch that is committed on the event loop."""
+SLOW_COMMIT_S = 0.05
+"""A commit there that takes longer is one that waited for the disk: the thread takes over for `SLOW_FOR_S`."""
+SLOW_FOR_S = 30.0
+ROWS_A_CHECKPOINT = 3_000
+"""So many rows are changed between checkpoints by the thread; a commit on the event loop should find none to make."""
+
+_PRIMARY_CODE = 0xFF
+"""What is left of an extended result code is what kind of error it is."""
 
 
 class SqliteDatabase(Database):
@@ -31,8 +52,12 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
         super().__init__(READERS)
         self._write_engine = sqlite_engine(path, synchronous=synchronous, begin="BEGIN IMMEDIATE", connections=1)
-        self._read_engine = sqlite_engine(path, synchronous=synchronous, begin="BEGIN", connections=READERS)
+        self._read_engine = sqlite_engine(path, synchronous=synchronous, begin="BEGIN", connections=READERS + 1)
         self._writer: Connection | None = None
+        self._patience_ms: int | None = None
+        self._never_syncs = synchronous in {"NORMAL", "OFF"}
+        self._on_loop_from_s = 0.0
+        self._checkpointed_rows = 0
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
 
@@ -50,12 +75,52 @@ class SqliteDatabase(Database):
             self._writer.close()
 
     async def _commit(self, works: Sequence[Work]) -> Sequence[Any]:
-        return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._commit_batch, works)
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        if self._belongs_on_loop(works, began_s):
+            outcomes = self._commit_on_loop(cast("Sequence[NewMessage]", works))
+            if loop.time() - began_s > SLOW_COMMIT_S:
+                self._on_loop_from_s = loop.time() + SLOW_FOR_S
+            if outcomes is not None:
+                return outcomes
+        return await loop.run_in_executor(self._write_thread, self._commit_batch, works)
+
+    def _belongs_on_loop(self, works: Sequence[Work], now_s: float) -> bool:
+        return (
+            self._never_syncs
+            and len(works) <= MAX_ON_LOOP
+            and now_s >= self._on_loop_from_s
+            and all(isinstance(work, NewMessage) for work in works)
+        )
+
+    def _commit_on_loop(self, batch: Sequence[NewMessage]) -> Sequence[Any] | None:
+        """Commit messages without ever waiting; None if somebody else is writing."""
+        with self._unavailable_when_away():
+            try:
+                with self._writing(patience_ms=0) as connection:
+                    outcomes = Append(connection, self._audiences, SqliteLoopAppendIo(connection)).run(batch)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY:
+                    return None
+                raise
+            self._checkpoint_in_time(connection)
+            return outcomes
+
+    def _checkpoint_in_time(self, connection: Connection) -> None:
+        rows = _driver(connection).total_changes
+        if rows - self._checkpointed_rows >= ROWS_A_CHECKPOINT:
+            self._checkpointed_rows = rows
+            self._write_thread.submit(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        """Copy what is committed into the file, on a connection of its own: commits go on meanwhile."""
+        with self._unavailable_when_away(), self._read_engine.connect() as connection:
+            _driver(connection).execute("PRAGMA wal_checkpoint(PASSIVE)").close()
 
     def _commit_batch(self, works: Sequence[Work]) -> list[Any]:
         batch = list(segments(works))
         outcomes: list[Any] = []
-        with self._unavailable_when_away(), self._writing() as connection:
+        with self._unavailable_when_away(), self._writing(patience_ms=BUSY_TIMEOUT_MS) as connection:
             if len(batch) == 1:  # the transaction itself is its savepoint
                 return self._run_segment(connection, batch[0])
             for segment in batch:
@@ -63,11 +128,16 @@ class SqliteDatabase(Database):
         return outcomes
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, *, patience_ms: int) -> Iterator[Connection]:
         """Begin a transaction on the one connection. It is kept: to ask the pool for it costs a tenth of a commit."""
-        connection = self._writer or self._write_engine.connect()
+        connection = self._writer
+        if connection is None:
+            connection, self._patience_ms = self._write_engine.connect(), None
         self._writer = None  # unless all goes well
         try:
+            if patience_ms != self._patience_ms:
+                _driver(connection).execute(f"PRAGMA busy_timeout={patience_ms}").close()
+                self._patience_ms = patience_ms
             with connection.begin():
                 yield connection
         except BaseException:
@@ -109,11 +179,18 @@ def sqlite_engine(path: Path, *, synchronous: str, begin: str, connections: int)
             "journal_mode=WAL",
             f"synchronous={synchronous}",
             "foreign_keys=ON",
+            f"cache_size=-{CACHE_KIB}",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        _driver(connection).execute(begin).close()  # SQLAlchemy's own way costs as much as a message
 
     return engine
+
+
+def _driver(connection: Connection) -> Any:
+    """Return the `sqlite3` connection beneath."""
+    return connection.connection.driver_connection

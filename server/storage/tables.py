@@ -71,7 +71,6 @@ threads = Table(
     # The rev of the last change to the thread itself: title, subject, who is in it.
     Column("info_rev", BigInteger, nullable=False),
     Column("participant_count", Integer, nullable=False),
-    Index("ix_threads_activity_at", "activity_at", "id"),
 )
 
 participants = Table(
@@ -117,7 +116,6 @@ messages = Table(
     Column("client_message_id", Text),
     Column("sent_at", BigInteger, nullable=False),
     UniqueConstraint("thread_id", "seq"),
-    Index("ix_messages_rev", "thread_id", "rev"),
 )
 Index(
     "uq_messages_client_message_id",

@@ -18,7 +18,7 @@ from server.storage.append import NewMessage
 from server.storage.unit_of_work import UnitOfWork
 
 MAX_QUEUED = 10_000
-MAX_BATCH = 500
+MAX_BATCH = 1_000
 
 Job = Callable[[UnitOfWork], Any]
 Work = NewMessage | Job
