@@ -109,6 +109,30 @@ describe("the first connection", () => {
   });
 });
 
+describe("a connection that answers but tells nothing", () => {
+  it("finds messages, threads and notifications within one heartbeat", async () => {
+    server.answer("heartbeat", () => ({ server_time: "2026-11-24T12:00:00.000Z", timestamp: null }));
+    await connect();
+    await client.history("t1").load({});
+    const missed = aMessage({ seq: 2, rev: 3 });
+    const changed = aThread({ last_seq: 2, rev: 3, unread_count: 2, last_message: missed });
+    const news = aThread({ id: "t2", activity_at: "2026-11-24T15:00:00.000Z" });
+    server.answer("ping", () => ({ behind: ["t1"] }));
+    server.answer("list_threads", () => ({ threads: [news, changed], next_cursor: null, total_unread: 3 }));
+    server.answer("sync", (request) => ({
+      threads: { ...(request.threads && { t1: { ...nothing, rev: 3, messages: [missed], unread_count: 2 } }) },
+      notifications: { rev: 1, items: [aNotification({ rev: 1 })], more: false, unread_count: 1 },
+    }));
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(shown()).toEqual([
+      ["Message 1", "sent"],
+      ["Message 2", "sent"],
+    ]);
+    expect(client.threads.getSnapshot().threads.map(({ id }) => id)).toEqual(["t2", "t1"]);
+    expect(client.notifications.getSnapshot()).toMatchObject({ unreadCount: 1, notifications: [{ id: "n1" }] });
+  });
+});
+
 describe("live", () => {
   beforeEach(connect);
 

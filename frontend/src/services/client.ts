@@ -76,7 +76,8 @@ class Session {
     this.#presence = new PresenceService(line);
     this.#notifications = new NotificationService(line);
     this.#settings = new SettingsService(line);
-    this.#heartbeat = new Heartbeat(line, conversations, this.#catchUp, options.visibility ?? pageVisibility());
+    const lookouts = { catchUp: this.#catchUp, threads: this.#threads, notifications: this.#notifications };
+    this.#heartbeat = new Heartbeat(line, conversations, lookouts, options.visibility ?? pageVisibility());
     this.#drafts = createDrafts(me, seams.draftStorage);
     this.#connect();
     this.#follow();

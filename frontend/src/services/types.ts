@@ -52,6 +52,8 @@ export interface ConnectionState {
   readonly error: RealtimeFailure | null;
   /** True from the first time that the connection was whole: before it an app shows loading, after it a banner. */
   readonly wasOnline: boolean;
+  /** What the server works without at present (`cluster`: others are heard late); null: nothing is amiss. */
+  readonly degraded: string | null;
 }
 
 /** Why a token is asked for: a kept one will do for `connect`; the other two need a newer one. */
