@@ -109,6 +109,45 @@ describe("the first connection", () => {
   });
 });
 
+describe("before the first connection", () => {
+  it("keeps what is written, if it is known who we are, and sends it after what waited on the device", async () => {
+    const waiting = { clientMessageId: "c1", userId: ME, threadId: "t1", error: null };
+    await outboxStorage.put({ ...waiting, content: "Before the reload", createdAt: "2026-11-24T12:00:00.000Z" });
+    client = create({ userId: ME });
+    client.start();
+    await tick();
+    expect(client.me.getSnapshot()).toBe(ME);
+    void client.send("t1", "After it");
+    await tick();
+    expect(shown()).toEqual([
+      ["Before the reload", "sending"],
+      ["After it", "sending"],
+    ]);
+    expect(await outboxStorage.all(ME)).toHaveLength(2);
+    let seq = 1;
+    server.answer("send_message", ({ content }) => {
+      seq += 1;
+      return aMessage({ content, sender_id: ME, seq, rev: seq + 1 });
+    });
+    server.wire.greet();
+    await tick();
+    expect(server.requests("send_message").map(({ content }) => content)).toEqual(["Before the reload", "After it"]);
+    expect(await outboxStorage.all(ME)).toEqual([]);
+  });
+
+  it("sends nothing of one person as another", async () => {
+    client = create({ userId: OTHER });
+    client.start();
+    await tick();
+    const sent = client.send("t1", "Of Juan");
+    server.wire.greet();
+    await expect(sent).rejects.toMatchObject({ code: "offline" });
+    await tick();
+    expect(client.me.getSnapshot()).toBe(ME);
+    expect(server.requests("send_message")).toEqual([]);
+  });
+});
+
 describe("a connection that answers but tells nothing", () => {
   it("finds messages, threads and notifications within one heartbeat", async () => {
     server.answer("heartbeat", () => ({ server_time: "2026-11-24T12:00:00.000Z", timestamp: null }));

@@ -1,6 +1,6 @@
 import { MessageCircle } from "lucide-react";
 import { useMemo } from "react";
-import { useConnection } from "../../hooks/useConnection";
+import { useIsOnline } from "../../hooks/useIsOnline";
 import type { ThreadResult } from "../../hooks/useThread";
 import { useI18n } from "../../i18n";
 import { EmptyState, ErrorState } from "../common";
@@ -22,6 +22,7 @@ export interface ChatBodyProps {
 export function ChatBody({ conversation, name, typingNames, targetSeq }: ChatBodyProps) {
   const { chat } = useI18n();
   const { thread, messages, isLoading, error, reload, hasMoreBefore, hasMoreAfter } = conversation;
+  const isOnline = useIsOnline();
   const isEmpty = messages.length === 0;
   if (isEmpty && error) {
     return (
@@ -30,7 +31,8 @@ export function ChatBody({ conversation, name, typingNames, targetSeq }: ChatBod
       </div>
     );
   }
-  if (isLoading || !thread) return <HistorySkeleton />;
+  // Without a connection there may be nothing but what waits for one.
+  if ((isLoading || !thread) && (isOnline || isEmpty)) return <HistorySkeleton />;
   if (isEmpty && !hasMoreBefore && !hasMoreAfter) {
     return (
       <div className={styles.middle}>
@@ -43,7 +45,7 @@ export function ChatBody({ conversation, name, typingNames, targetSeq }: ChatBod
 
 function Messages({ conversation, name, typingNames, targetSeq }: ChatBodyProps) {
   const { thread, markRead } = conversation;
-  const { isOnline } = useConnection();
+  const isOnline = useIsOnline();
   const isAttentive = useAttention() && isOnline;
   const unreadCount = thread?.unread_count ?? 0;
   const onSeen = useReadReceipts({ isAttentive, unreadCount, markRead });
