@@ -1,6 +1,6 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { BrowserContextOptions, Page } from "@playwright/test";
-import { bell, composer, inbox, log, message } from "./support/app";
+import { bell, composer, inbox, log, message, refuseSends } from "./support/app";
 import { expect, test } from "./support/fixtures";
 import type { Person, World } from "./support/world";
 
@@ -123,19 +123,6 @@ for (const [look, options] of Object.entries(LOOKS)) {
     await page.goto("/settings");
     await expect(page.getByRole("switch", { name: "Sound" })).toBeVisible();
     await check(page, "settings");
-  });
-}
-
-/** Answers each message of the page as one that the server refuses for good. */
-async function refuseSends(page: Page): Promise<void> {
-  await page.routeWebSocket(/socket\.io/, (socket) => {
-    const server = socket.connectToServer();
-    socket.onMessage((frame) => {
-      const id = /^42\/messaging,(\d+)\["send_message"/.exec(String(frame))?.[1];
-      const error = { code: "forbidden", message: "Not here.", details: {}, retryable: false, request_id: "r1" };
-      if (id === undefined) server.send(frame);
-      else socket.send(`43/messaging,${id}${JSON.stringify([{ ok: false, error }])}`);
-    });
   });
 }
 

@@ -44,3 +44,16 @@ export function said(page: Page, pattern: RegExp): Promise<string[]> {
     return [...byRow].sort(([one], [other]) => one - other).map(([, text]) => text);
   }, pattern.source);
 }
+
+/** Answers each message of the page as one that the server refuses for good. */
+export async function refuseSends(page: Page): Promise<void> {
+  await page.routeWebSocket(/socket\.io/, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((frame) => {
+      const id = /^42\/messaging,(\d+)\["send_message"/.exec(String(frame))?.[1];
+      const error = { code: "forbidden", message: "Not here.", details: {}, retryable: false, request_id: "r1" };
+      if (id === undefined) server.send(frame);
+      else socket.send(`43/messaging,${id}${JSON.stringify([{ ok: false, error }])}`);
+    });
+  });
+}

@@ -18,6 +18,11 @@ export interface ChatBodyProps {
   readonly targetSeq: number | null;
 }
 
+/** Whoever discarded the only message had the focus in a history that is gone. */
+function takeLostFocus(element: HTMLElement | null): void {
+  if (document.activeElement === document.body) element?.focus({ preventScroll: true });
+}
+
 /** The messages, or what stands in their place while there are none. */
 export function ChatBody({ conversation, name, typingNames, targetSeq }: ChatBodyProps) {
   const { chat } = useI18n();
@@ -35,7 +40,7 @@ export function ChatBody({ conversation, name, typingNames, targetSeq }: ChatBod
   if ((isLoading || !thread) && (isOnline || isEmpty)) return <HistorySkeleton />;
   if (isEmpty && !hasMoreBefore && !hasMoreAfter) {
     return (
-      <div className={styles.middle}>
+      <div className={styles.middle} ref={takeLostFocus} tabIndex={-1}>
         <EmptyState icon={<MessageCircle />} title={chat.history.emptyTitle} hint={chat.history.emptyHint} />
       </div>
     );
