@@ -104,7 +104,7 @@ test("a conversation is opened, read, written in and looked at with the keyboard
   await press(page, "n");
   await expect(page.getByRole("combobox", { name: "Search people" })).toBeFocused();
   await page.keyboard.type("rosalia");
-  await expect(page.getByRole("option", { name: /Rosalía Quesada/ })).toBeVisible();
+  await expect(page.getByRole("option")).toHaveCount(1);
   await press(page, "ArrowDown", "Enter");
   await tabTo(page, /^Open conversation$/);
   await press(page, "Enter");
