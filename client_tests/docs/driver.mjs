@@ -1,9 +1,18 @@
 // The module of docs/clients/javascript.md, driven by JSON lines (see ../js/lines.mjs). It reports what an app would
 // be told, and answers what an app could look up.
+import { Socket } from "node:net";
 import { report, serve } from "../js/lines.mjs";
 
 const TOLD = ["message", "thread", "recovered", "refused", "signed_out", "notification", "presence", "typing", "receipt"];
 const HEARD = ["connection_established", "connection_closing", "token_expiring"];
+
+/** Everything that was opened, to be cut as a broken network would. */
+const opened = new Set();
+const { connect } = Socket.prototype;
+Socket.prototype.connect = function (...to) {
+  opened.add(this);
+  return connect.apply(this, to);
+};
 
 let module;
 let parts;
@@ -34,6 +43,10 @@ serve({
   visible: ({ value }) => parts.presence.setVisible(value).then(() => null),
   ping: () => parts.inbox.ping(),
   reconnect: () => parts.connection.reconnect(),
+  cut() {
+    for (const line of opened) line.destroy();
+    opened.clear();
+  },
   unread: () => parts.notifications.unread,
   notifications: () => [...parts.notifications.items.values()],
   read_notification: ({ key }) => parts.notifications.markRead(key).then(() => null),

@@ -98,6 +98,10 @@ class JavaScriptClient(NodeScript):
         """Give up the line."""
         await self._ask("reconnect")
 
+    async def cut(self) -> None:
+        """Break the line, as a network does."""
+        await self._ask("cut")
+
     async def unread(self) -> int:
         """How many notifications are unread, as shown."""
         return int(await self._ask("unread"))

@@ -373,6 +373,24 @@ async def test_presence_is_shown_and_told(server: Server, javascript: DocClients
     assert BEA not in await ana.online()
 
 
+async def test_a_short_break_is_recovered_without_a_sync(server: Server, javascript: DocClients) -> None:
+    """The client and the server go on where the line broke: what was missed is told once, and nothing is asked."""
+    ana, bea = await javascript.online(server.url, token(ANA)), await javascript.online(server.url, token(BEA))
+    thread_id = await direct_thread(ana, BEA)
+    await ana.send(thread_id, "before")
+    await hears(bea, "before")
+    assert isinstance(bea, JavaScriptClient)
+    await bea.cut()
+    await ana.send(thread_id, "meanwhile")
+    await bea.heard("connection_established", lambda event: event["recovered"] is True)
+    await hears(bea, "meanwhile")
+    await bea.heard("recovered", count=2)
+    await ana.send(thread_id, "after")
+    await hears(bea, "after")
+    assert told(bea) == ["before", "meanwhile", "after"]
+    assert await shown(bea, thread_id) == ["before", "meanwhile", "after"]
+
+
 async def test_a_line_can_be_given_up(server: Server, javascript: DocClients) -> None:
     """`reconnect` opens a new connection at once, and the client recovers."""
     ana = await javascript.online(server.url, token(ANA))

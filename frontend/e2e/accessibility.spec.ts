@@ -1,6 +1,6 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { BrowserContextOptions, Page } from "@playwright/test";
-import { bell, composer, inbox, log, message } from "./support/app";
+import { bell, composer, inbox, log, message, refuseSends } from "./support/app";
 import { expect, test } from "./support/fixtures";
 import type { Person, World } from "./support/world";
 
@@ -125,6 +125,75 @@ for (const [look, options] of Object.entries(LOOKS)) {
     await check(page, "settings");
   });
 }
+
+for (const [look, options] of Object.entries(LOOKS)) {
+  test(`what is empty, missing or failing is accessible, light and dark: ${look}`, async ({ world }) => {
+    test.setTimeout(90_000);
+    const [eve, ben] = await world.people("Eva Soler", "Ben Ortega");
+    const page = await world.open(eve, "/", { ...options, reducedMotion: "reduce" });
+    await expect(page.getByText("No conversations yet")).toBeVisible();
+    await check(page, "empty inbox");
+    await bell(page).click();
+    await expect(page.getByRole("dialog", { name: "Notifications" })).toBeVisible();
+    await check(page, "no notifications");
+    await close(page);
+    await page.getByRole("button", { name: "Menu of Eva Soler" }).click();
+    await expect(page.getByRole("menuitem", { name: "Sign out" })).toBeVisible();
+    await check(page, "menu");
+    await page.keyboard.press("Escape");
+    await world.notify(eve, { title: "Sign today", message: "It ends tomorrow.", priority: "urgent" });
+    await expect(page.getByText("It ends tomorrow.")).toBeVisible();
+    await check(page, "toast");
+
+    await page.goto("/t/of-nobody");
+    await expect(page.getByText("This conversation does not exist")).toBeVisible();
+    await check(page, "unknown conversation");
+    const thread = await world.thread([eve, ben]);
+    await page.goto(`/t/${thread.id}`);
+    await expect(page.getByText("Write the first message")).toBeVisible();
+    await check(page, "empty conversation");
+
+    await refuseSends(page);
+    await page.reload();
+    await composer(page).fill("Not for them");
+    await page.getByRole("button", { name: "Send" }).click();
+    await expect(page.getByRole("button", { name: "Retry" })).toBeVisible();
+    await check(page, "failed message");
+  });
+}
+
+test("a person from another site is asked about accessibly", async ({ world }) => {
+  const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");
+  const page = await world.open(ana);
+  await expect(inbox(page)).toBeVisible();
+  await page.evaluate((token) => {
+    location.hash = `token=${token}`;
+  }, ben.token);
+  await expect(page.getByRole("heading", { name: "Sign in as Ben Ortega?" })).toBeVisible();
+  await check(page, "other person");
+});
+
+test("a sign-in by token, and a page without a connection, are accessible", async ({ fragile: { server, world } }) => {
+  const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");
+  const thread = await world.thread([ana, ben]);
+  const page = await world.open(ana, `/t/${thread.id}`, { reducedMotion: "reduce" });
+  const guest = await world.guest({ reducedMotion: "reduce" });
+  // As a server without the demo answers.
+  await guest.route("/demo/people", (route) => route.fulfill({ status: 404 }));
+  await guest.goto("/");
+  await guest.getByLabel("Access token").fill("not one");
+  await guest.keyboard.press("Enter");
+  await expect(guest.getByRole("alert")).toBeVisible();
+  await check(guest, "sign-in by token");
+
+  await expect(page.getByText("Write the first message")).toBeVisible();
+  await server.kill();
+  await expect(page.getByText("No connection.")).toBeVisible();
+  await composer(page).fill("Later, then");
+  await composer(page).press("Enter");
+  await expect(message(page, "Later, then")).toContainText("Sending");
+  await check(page, "no connection");
+});
 
 test("messages that arrive are announced, and a toast too", async ({ world }) => {
   const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");

@@ -85,3 +85,18 @@ test("what comes in while one reads further up does not move the text", async ({
   await send(page, "Here I am");
   await expect(message(page, "Here I am")).toBeInViewport();
 });
+
+test("the app can be installed", async ({ world }) => {
+  const [ana] = await world.people("Ana Ruiz");
+  const page = await world.open(ana);
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  const session = await page.context().newCDPSession(page);
+  const { errors, url } = await session.send("Page.getAppManifest");
+  expect({ errors, url }).toEqual({ errors: [], url: new URL("/manifest.webmanifest", page.url()).href });
+  // A context of Playwright's is a private window; that is all that Chromium has against it.
+  await expect
+    .poll(async () =>
+      (await session.send("Page.getInstallabilityErrors")).installabilityErrors.map((one) => one.errorId),
+    )
+    .toEqual(["in-incognito"]);
+});

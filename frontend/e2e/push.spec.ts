@@ -1,5 +1,5 @@
 import type { CDPSession, Page } from "@playwright/test";
-import { composer, untilOnline } from "./support/app";
+import { composer, row, untilOnline } from "./support/app";
 import { expect, test } from "./support/fixtures";
 
 const ENDPOINT = "https://push.example.com/send/e2e";
@@ -162,4 +162,36 @@ test("a push becomes an alert, and a click on it opens the conversation", async 
   await expect(page).toHaveURL(new RegExp(`/t/${thread.id}$`));
   await expect(composer(page)).toBeVisible();
   await expect.poll(() => shown(page)).toEqual([]);
+});
+
+test("of two tabs out of sight one alerts, once", async ({ world }) => {
+  const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");
+  const thread = await world.thread([ana, ben]);
+  const first = await world.guest();
+  const context = first.context();
+  await context.grantPermissions(["notifications"]);
+  const alerts: string[] = [];
+  await context.exposeFunction("alerted", (title: string) => alerts.push(title));
+  await context.addInitScript(() => {
+    Object.defineProperty(document, "visibilityState", { get: () => "hidden" });
+    const { showNotification } = ServiceWorkerRegistration.prototype;
+    ServiceWorkerRegistration.prototype.showNotification = function (title, options) {
+      (globalThis as unknown as { alerted: (title: string) => void }).alerted(title);
+      return showNotification.call(this, title, options);
+    };
+  });
+  const tabs = [first, await context.newPage()];
+  for (const tab of tabs) {
+    await tab.goto(`/#token=${ana.token}`);
+    await untilOnline(tab);
+    await tab.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  }
+  for (const text of ["Are you there?", "It is about the keys."]) {
+    await world.say(thread, ben, text);
+    for (const tab of tabs) await expect(row(tab, "Ben Ortega")).toContainText(text);
+    await expect.poll(() => alerts.length).toBeGreaterThan(0);
+    // Whoever alerts has the lock for as long as the other may still ask for it.
+    await expect.poll(() => first.evaluate(async () => (await navigator.locks.query()).held?.length ?? 0)).toBe(0);
+    expect(alerts.splice(0)).toEqual(["Ben Ortega"]);
+  }
 });

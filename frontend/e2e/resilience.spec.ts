@@ -1,5 +1,15 @@
-import { composer, message, row, send, untilOnline } from "./support/app";
+import type { Page } from "@playwright/test";
+import { bell, composer, message, row, said, send, untilOnline } from "./support/app";
 import { expect, test } from "./support/fixtures";
+import { startServer } from "./support/server";
+import { World } from "./support/world";
+
+/** How often the server dies while people write. */
+const DEATHS = 3;
+const KEY_MS = 25;
+const SAID = /(Ana|Ben) says number \d+\./;
+/** Socket.IO's event packets: "42/messaging,[...". */
+const EVENT = /^42/;
 
 test("a server that is killed loses and doubles nothing", async ({ fragile: { server, world } }) => {
   const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");
@@ -29,6 +39,106 @@ test("a server that is killed loses and doubles nothing", async ({ fragile: { se
   for (const page of [anas, bens]) await expect(page.getByRole("article")).toHaveCount(3);
 });
 
+/** Types and sends one message after the other until `isOver`, and begins one more. Returns what was sent. */
+async function write(page: Page, name: string, isOver: () => boolean): Promise<string[]> {
+  const texts: string[] = [];
+  while (!isOver()) {
+    const text = `${name} says number ${texts.length + 1}.`;
+    await composer(page).pressSequentially(text, { delay: KEY_MS });
+    await composer(page).press("Enter");
+    texts.push(text);
+  }
+  await composer(page).pressSequentially(`${name} begins`, { delay: KEY_MS });
+  return texts;
+}
+
+test("a server that dies again and again under two who write loses and doubles nothing, and keeps the order", async ({
+  fragile: { server, world },
+}, info) => {
+  test.setTimeout(120_000);
+  const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");
+  const thread = await world.thread([ana, ben]);
+  const pages = [await world.open(ana, `/t/${thread.id}`), await world.open(ben, `/t/${thread.id}`)] as const;
+  for (const page of pages) await untilOnline(page);
+
+  let isOver = false;
+  const writing = Promise.all([write(pages[0], "Ana", () => isOver), write(pages[1], "Ben", () => isOver)]);
+  for (let death = 1; death <= DEATHS; death += 1) {
+    const before = (await world.history(thread, ana)).length;
+    await expect.poll(async () => (await world.history(thread, ana)).length).toBeGreaterThan(before + 2);
+    await server.kill();
+    for (const page of pages) await expect(page.getByText("No connection.")).toBeVisible();
+    if (death === DEATHS) isOver = true;
+    await server.restart();
+    for (const page of pages) await untilOnline(page);
+  }
+  const [anas, bens] = await writing;
+  info.annotations.push({ type: "written", description: `${anas.length} + ${bens.length}` });
+
+  for (const page of pages) await expect(message(page, "Sending")).toHaveCount(0);
+  await expect.poll(async () => (await world.history(thread, ana)).length).toBe(anas.length + bens.length);
+  const stored = (await world.history(thread, ana)).map(({ content }) => content);
+  expect(stored.filter((text) => text.startsWith("Ana"))).toEqual(anas);
+  expect(stored.filter((text) => text.startsWith("Ben"))).toEqual(bens);
+  for (const [index, page] of pages.entries()) {
+    expect(await said(page, SAID)).toEqual(stored);
+    await page.reload();
+    await expect(composer(page)).toHaveValue(index === 0 ? "Ana begins" : "Ben begins");
+  }
+});
+
+test("a connection that answers but tells nothing is found out within a heartbeat", async ({
+  browser,
+  locale,
+}, info) => {
+  const server = await startServer({ WEBSOCKET_HEARTBEAT_INTERVAL: "1" });
+  const world = new World(server.url, browser, locale === undefined ? {} : { locale }, info.parallelIndex);
+  const [ana, ben, eve] = await world.people("Ana Ruiz", "Ben Ortega", "Eva Soler");
+  const thread = await world.thread([ana, ben]);
+  const page = await world.open(ana);
+  await page.routeWebSocket(/socket\.io/, (socket) => {
+    const peer = socket.connectToServer();
+    // The greetings have to pass: without them nothing begins.
+    peer.onMessage((frame) => {
+      if (!EVENT.test(String(frame)) || String(frame).includes("connection_established")) socket.send(frame);
+    });
+  });
+  await page.goto(`/t/${thread.id}`);
+  await page.reload();
+  await untilOnline(page);
+
+  await world.say(thread, ben, "Can you hear me?");
+  await expect(message(page, "Can you hear me?")).toBeVisible();
+  await world.thread([ana, eve]);
+  await expect(row(page, "Eva Soler")).toBeVisible();
+  await world.notify(ana, { title: "Visit confirmed", message: "Thursday at 11:30." });
+  await expect(bell(page)).toHaveAccessibleName(/1/);
+
+  await page.context().close();
+  await server.stop();
+});
+
+test("a line tells quietly that others are heard late, as long as that is so", async ({ world }) => {
+  const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");
+  const thread = await world.thread([ana, ben]);
+  const page = await world.open(ana);
+  let tell = (_event: string, _payload: unknown): void => {};
+  await page.routeWebSocket(/socket\.io/, (socket) => {
+    socket.connectToServer();
+    tell = (event, payload) => socket.send(`42/messaging,${JSON.stringify([event, payload])}`);
+  });
+  await page.goto(`/t/${thread.id}`);
+  await page.reload();
+  await untilOnline(page);
+  const line = page.getByRole("status").filter({ hasText: "Messages may arrive with some delay." });
+  tell("service_degraded", { reason: "cluster" });
+  await expect(line).toBeVisible();
+  await send(page, "All the same");
+  await expect(message(page, "All the same")).toContainText("Sent");
+  tell("service_restored", {});
+  await expect(line).toHaveCount(0);
+});
+
 test("what is sent without network survives a reload and is delivered once", async ({ world }) => {
   const [ana, ben] = await world.people("Ana Ruiz", "Ben Ortega");
   const thread = await world.thread([ana, ben]);
@@ -44,12 +154,15 @@ test("what is sent without network survives a reload and is delivered once", asy
   await send(page, "written in a tunnel");
   await expect(message(page, "written in a tunnel")).toContainText("Sending");
   await page.reload();
-  await expect(page.getByText("VeriHome").first()).toBeVisible();
+  await expect(message(page, "written in a tunnel")).toContainText("Sending");
+  await send(page, "and after a reload");
+  await expect(message(page, "and after a reload")).toContainText("Sending");
   await page.context().setOffline(false);
-  await expect(message(page, "written in a tunnel")).toContainText("Sent", { timeout: 20_000 });
+  const texts = ["written in a tunnel", "and after a reload"];
+  for (const text of texts) await expect(message(page, text)).toContainText("Sent", { timeout: 20_000 });
   await page.reload();
-  await expect(message(page, "written in a tunnel")).toHaveCount(1);
-  expect((await world.history(thread, ben)).map(({ content }) => content)).toEqual(["written in a tunnel"]);
+  for (const text of texts) await expect(message(page, text)).toHaveCount(1);
+  expect((await world.history(thread, ben)).map(({ content }) => content)).toEqual(texts);
 });
 
 test("a draft is kept for its conversation", async ({ world }) => {

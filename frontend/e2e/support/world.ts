@@ -89,10 +89,15 @@ export class World {
     return page.messages;
   }
 
+  /** A browser where nobody is signed in. */
+  async guest(options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await this.browser.newContext({ ...this.options, baseURL: this.url, ...options });
+    return context.newPage();
+  }
+
   /** A browser of the person's own, at an address of the app. */
   async open(person: Person, path = "/", options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await this.browser.newContext({ ...this.options, baseURL: this.url, ...options });
-    const page = await context.newPage();
+    const page = await this.guest(options);
     await page.goto(`${path}#token=${person.token}`);
     return page;
   }

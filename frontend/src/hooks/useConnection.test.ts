@@ -14,7 +14,7 @@ afterEach(() => {
 });
 
 const waiting = (retryAt: number) =>
-  ({ status: "waiting", attempt: 2, retryAt, error: null, wasOnline: true }) as const;
+  ({ status: "waiting", attempt: 2, retryAt, error: null, wasOnline: true, degraded: null }) as const;
 
 it("tells the connection's state", () => {
   const client = createFakeClient();

@@ -64,10 +64,26 @@ it("tells an error, and tries again", async () => {
 });
 
 it("waits for the connection", async () => {
-  client.connection.set({ status: "connecting", attempt: 1, retryAt: null, error: null, wasOnline: false });
+  client.connection.set({
+    status: "connecting",
+    attempt: 1,
+    retryAt: null,
+    error: null,
+    wasOnline: false,
+    degraded: null,
+  });
   const { result } = render();
   expect(result.current.isLoading).toBe(true);
   expect(client.people).not.toHaveBeenCalled();
-  act(() => client.connection.set({ status: "online", attempt: 0, retryAt: null, error: null, wasOnline: true }));
+  act(() =>
+    client.connection.set({
+      status: "online",
+      attempt: 0,
+      retryAt: null,
+      error: null,
+      wasOnline: true,
+      degraded: null,
+    }),
+  );
   await waitFor(() => expect(result.current.people).toEqual([ana]));
 });

@@ -11,8 +11,8 @@ import { renderWith } from "./testHarness";
 import { useThread } from "./useThread";
 
 const NOTHING: HistoryState = { messages: [], loaded: false, hasMoreBefore: false, hasMoreAfter: false };
-const OFFLINE = { status: "waiting", attempt: 1, retryAt: null, error: null, wasOnline: true } as const;
-const ONLINE = { status: "online", attempt: 0, retryAt: null, error: null, wasOnline: true } as const;
+const OFFLINE = { status: "waiting", attempt: 1, retryAt: null, error: null, wasOnline: true, degraded: null } as const;
+const ONLINE = { status: "online", attempt: 0, retryAt: null, error: null, wasOnline: true, degraded: null } as const;
 const refused = () => new Failure("forbidden", "No.", false);
 
 function stretch(from: number, to: number, last = 100): HistoryState {

@@ -98,6 +98,8 @@ export interface ChatTexts {
     readonly retryIn: (seconds: number) => string;
     readonly retryNow: string;
     readonly refused: string;
+    /** The server works, but news of others come late. */
+    readonly degraded: string;
     readonly online: string;
   };
 }
@@ -216,6 +218,7 @@ const es: ChatTexts = {
     retryIn: (seconds) => `Reintento en ${seconds} s`,
     retryNow: "Reintentar ahora",
     refused: "No se pudo iniciar la sesión.",
+    degraded: "Los mensajes pueden llegar con algo de retraso.",
     online: "Conexión restablecida",
   },
 };
@@ -325,6 +328,7 @@ const en: ChatTexts = {
     retryIn: (seconds) => `Trying again in ${seconds} s`,
     retryNow: "Try now",
     refused: "You could not be signed in.",
+    degraded: "Messages may arrive with some delay.",
     online: "Connected again",
   },
 };

@@ -109,6 +109,69 @@ describe("the first connection", () => {
   });
 });
 
+describe("before the first connection", () => {
+  it("keeps what is written, if it is known who we are, and sends it after what waited on the device", async () => {
+    const waiting = { clientMessageId: "c1", userId: ME, threadId: "t1", error: null };
+    await outboxStorage.put({ ...waiting, content: "Before the reload", createdAt: "2026-11-24T12:00:00.000Z" });
+    client = create({ userId: ME });
+    client.start();
+    await tick();
+    expect(client.me.getSnapshot()).toBe(ME);
+    void client.send("t1", "After it");
+    await tick();
+    expect(shown()).toEqual([
+      ["Before the reload", "sending"],
+      ["After it", "sending"],
+    ]);
+    expect(await outboxStorage.all(ME)).toHaveLength(2);
+    let seq = 1;
+    server.answer("send_message", ({ content }) => {
+      seq += 1;
+      return aMessage({ content, sender_id: ME, seq, rev: seq + 1 });
+    });
+    server.wire.greet();
+    await tick();
+    expect(server.requests("send_message").map(({ content }) => content)).toEqual(["Before the reload", "After it"]);
+    expect(await outboxStorage.all(ME)).toEqual([]);
+  });
+
+  it("sends nothing of one person as another", async () => {
+    client = create({ userId: OTHER });
+    client.start();
+    await tick();
+    const sent = client.send("t1", "Of Juan");
+    server.wire.greet();
+    await expect(sent).rejects.toMatchObject({ code: "offline" });
+    await tick();
+    expect(client.me.getSnapshot()).toBe(ME);
+    expect(server.requests("send_message")).toEqual([]);
+  });
+});
+
+describe("a connection that answers but tells nothing", () => {
+  it("finds messages, threads and notifications within one heartbeat", async () => {
+    server.answer("heartbeat", () => ({ server_time: "2026-11-24T12:00:00.000Z", timestamp: null }));
+    await connect();
+    await client.history("t1").load({});
+    const missed = aMessage({ seq: 2, rev: 3 });
+    const changed = aThread({ last_seq: 2, rev: 3, unread_count: 2, last_message: missed });
+    const news = aThread({ id: "t2", activity_at: "2026-11-24T15:00:00.000Z" });
+    server.answer("ping", () => ({ behind: ["t1"] }));
+    server.answer("list_threads", () => ({ threads: [news, changed], next_cursor: null, total_unread: 3 }));
+    server.answer("sync", (request) => ({
+      threads: { ...(request.threads && { t1: { ...nothing, rev: 3, messages: [missed], unread_count: 2 } }) },
+      notifications: { rev: 1, items: [aNotification({ rev: 1 })], more: false, unread_count: 1 },
+    }));
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(shown()).toEqual([
+      ["Message 1", "sent"],
+      ["Message 2", "sent"],
+    ]);
+    expect(client.threads.getSnapshot().threads.map(({ id }) => id)).toEqual(["t2", "t1"]);
+    expect(client.notifications.getSnapshot()).toMatchObject({ unreadCount: 1, notifications: [{ id: "n1" }] });
+  });
+});
+
 describe("live", () => {
   beforeEach(connect);
 

@@ -39,6 +39,7 @@ export function createRealtimeClient(options: RealtimeClientOptions, seams: Clie
 
 /** The parts of a client, and what passes between them. */
 class Session {
+  readonly #userId: UserId | undefined;
   readonly #connection: Connection;
   readonly #conversations: Conversations;
   readonly #threads: ThreadService;
@@ -62,6 +63,7 @@ class Session {
     const line = new Connection(options, seams);
     const conversations = new Conversations(line.ask);
     const me = () => conversations.me.getSnapshot();
+    this.#userId = options.userId;
     this.#connection = line;
     this.#conversations = conversations;
     this.#threads = new ThreadService(line, conversations);
@@ -76,7 +78,8 @@ class Session {
     this.#presence = new PresenceService(line);
     this.#notifications = new NotificationService(line);
     this.#settings = new SettingsService(line);
-    this.#heartbeat = new Heartbeat(line, conversations, this.#catchUp, options.visibility ?? pageVisibility());
+    const lookouts = { catchUp: this.#catchUp, threads: this.#threads, notifications: this.#notifications };
+    this.#heartbeat = new Heartbeat(line, conversations, lookouts, options.visibility ?? pageVisibility());
     this.#drafts = createDrafts(me, seams.draftStorage);
     this.#connect();
     this.#follow();
@@ -95,7 +98,7 @@ class Session {
       settings: this.#settings,
       drafts: this.#drafts,
       history: (threadId) => conversations.histories.of(threadId),
-      start: () => this.#connection.start(),
+      start: () => this.#start(),
       stop: () => this.#stop(),
       retryNow: () => this.#connection.retryNow(),
       ask: (name, request) => handled(ask(name, request)),
@@ -114,6 +117,13 @@ class Session {
       people: (query, cursor = null) =>
         handled(ask("list_people", { query: query.trim() === "" ? null : query, cursor })),
     };
+  }
+
+  #start(): void {
+    // What waits on this device can be shown before the server is reached.
+    if (this.#userId !== undefined) this.#recognise(this.#userId);
+    void this.#outbox.restore();
+    this.#connection.start();
   }
 
   #stop(): void {

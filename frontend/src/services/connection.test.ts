@@ -67,8 +67,27 @@ describe("a connection", () => {
     server.wire.tell("connection_established", aGreeting(), "/notifications");
     expect(state().status).toBe("connecting");
     server.wire.tell("connection_established", aGreeting(), "/presence");
-    expect(state()).toEqual({ status: "online", attempt: 0, retryAt: null, error: null, wasOnline: true });
+    expect(state()).toEqual({
+      status: "online",
+      attempt: 0,
+      retryAt: null,
+      error: null,
+      wasOnline: true,
+      degraded: null,
+    });
     expect(whole).toHaveBeenCalledOnce();
+  });
+
+  it("shows what the server works without, until it is back or the connection is gone", async () => {
+    await connect();
+    server.wire.tell("service_degraded", { reason: "cluster" }, "/messaging");
+    server.wire.tell("service_degraded", { reason: "cluster" }, "/presence");
+    expect(state()).toMatchObject({ status: "online", degraded: "cluster" });
+    server.wire.tell("service_restored", {}, "/messaging");
+    expect(state()).toMatchObject({ status: "online", degraded: null });
+    server.wire.tell("service_degraded", { reason: "cluster" }, "/messaging");
+    server.wire.drop();
+    expect(state()).toMatchObject({ status: "waiting", degraded: null });
   });
 
   it("gives its language if it has one", async () => {
@@ -97,7 +116,14 @@ describe("a connection", () => {
     connection.stop();
     await pending;
     expect(server.wire.isClosed).toBe(true);
-    expect(state()).toEqual({ status: "idle", attempt: 0, retryAt: null, error: null, wasOnline: false });
+    expect(state()).toEqual({
+      status: "idle",
+      attempt: 0,
+      retryAt: null,
+      error: null,
+      wasOnline: false,
+      degraded: null,
+    });
     expect(lost).toHaveBeenCalledOnce();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(server.wires).toHaveLength(1);

@@ -19,7 +19,14 @@ import { verdictOnLoss, verdictOnRefusal } from "./verdict";
 import { onNetworkBack, pageVisibility } from "./visibility";
 import { type OpenWire, openSocketIo, type Wire, type WireOptions } from "./wire";
 
-const IDLE: ConnectionState = { status: "idle", attempt: 0, retryAt: null, error: null, wasOnline: false };
+const IDLE: ConnectionState = {
+  status: "idle",
+  attempt: 0,
+  retryAt: null,
+  error: null,
+  wasOnline: false,
+  degraded: null,
+};
 const ANSWER_MS = 10_000;
 /** After `connection_closing` the server closes; if it does not, we do. */
 const CLOSING_MS = 2_000;
@@ -179,6 +186,8 @@ export class Connection {
     this.#events.read(name, payload, {
       connection_established: (greeting) => this.#greet(namespace, greeting),
       token_expiring: (event) => this.#refresh.expiring(event),
+      service_degraded: ({ reason }) => patch(this.#state, { degraded: reason }),
+      service_restored: () => patch(this.#state, { degraded: null }),
       connection_closing: (event) => {
         this.#closing = event;
         this.#after(CLOSING_MS, () => this.#lose(offline()));
@@ -232,7 +241,8 @@ export class Connection {
   #end(failure: Failure, state: ConnectionState): void {
     const wasWhole = this.#greeted.size === this.namespaces.length;
     this.#nextTurn();
-    this.#state.set(state);
+    // Whether it still is, the next connection is told.
+    this.#state.set({ ...state, degraded: null });
     this.#asker.fail(failure);
     if (wasWhole) this.lost.emit();
   }

@@ -68,13 +68,19 @@ export class Conversations {
     this.#adopted(thread, isKnown);
   }
 
-  /** A page of the list of threads. Returns whether it held one that was not known. */
+  /** Whether a thread, as the server just answered it, is not known, or not so far. */
+  isNews({ id, rev }: Thread): boolean {
+    return this.table.get(id) === undefined || this.revisions.order(id, rev) !== "old";
+  }
+
+  /** A page of the list of threads. Returns whether it held anything new. */
   adoptPage(page: ThreadPage): boolean {
     if (this.#isOver) return false;
     const known = new Set(page.threads.filter(({ id }) => this.table.get(id) !== undefined).map(({ id }) => id));
-    const fresh = this.table.adoptPage(page.threads, page.total_unread);
+    const hasNews = page.threads.some((thread) => this.isNews(thread));
+    this.table.adoptPage(page.threads, page.total_unread);
     for (const thread of page.threads) this.#adopted(thread, known.has(thread.id));
-    return fresh;
+    return hasNews;
   }
 
   #adopted(thread: Thread, wasKnown: boolean): void {

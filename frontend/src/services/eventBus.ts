@@ -35,6 +35,8 @@ export class EventBus {
 const NAMES: { readonly [Name in EventName]: true } = {
   connection_established: true,
   connection_closing: true,
+  service_degraded: true,
+  service_restored: true,
   error: true,
   pong: true,
   token_expiring: true,

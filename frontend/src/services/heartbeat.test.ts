@@ -9,16 +9,20 @@ import { Heartbeat } from "./heartbeat";
 let line: FakeLine;
 let conversations: Conversations;
 const visibility = createFakeVisibility();
-const caughtUp = vi.fn(async () => {});
+const lookouts = {
+  catchUp: { threads: vi.fn(async () => {}) },
+  threads: { checkNewest: vi.fn(async () => {}) },
+  notifications: { catchUp: vi.fn(async () => {}) },
+};
 let heartbeat: Heartbeat;
 beforeEach(() => {
   vi.useFakeTimers();
-  caughtUp.mockClear();
+  vi.clearAllMocks();
   visibility.show();
   line = createFakeLine();
   conversations = new Conversations(line.ask);
   conversations.me.set(ME);
-  heartbeat = new Heartbeat(line, conversations, { threads: caughtUp }, visibility);
+  heartbeat = new Heartbeat(line, conversations, lookouts, visibility);
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -50,6 +54,21 @@ it("compares revisions of the most recent hundred threads, and catches up where 
   expect(Object.keys(heads)).toHaveLength(100);
   expect(heads.t120).toBe(120);
   expect(heads.t1).toBeUndefined();
-  expect(caughtUp).toHaveBeenCalledWith(["t120"]);
+  expect(lookouts.catchUp.threads).toHaveBeenCalledWith(["t120"]);
+  heartbeat.stop();
+});
+
+it("looks for new threads and notifications at the interval, as long as there is a connection", async () => {
+  line.answer("ping", () => ({ behind: [] }));
+  heartbeat.start(30);
+  expect(lookouts.threads.checkNewest).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(lookouts.threads.checkNewest).toHaveBeenCalledOnce();
+  expect(lookouts.notifications.catchUp).toHaveBeenCalledOnce();
+  line.go();
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(line.requests("ping")).toHaveLength(1);
+  expect(lookouts.threads.checkNewest).toHaveBeenCalledOnce();
+  expect(lookouts.notifications.catchUp).toHaveBeenCalledOnce();
   heartbeat.stop();
 });

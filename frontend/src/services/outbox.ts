@@ -6,7 +6,7 @@ import { type Deferred, deferred } from "./deferred";
 import { type Failure, ignore, isLasting, offline, toFailure } from "./failure";
 import type { Line } from "./line";
 import { exclusively } from "./locks";
-import { placeOf } from "./receipts";
+import { isSameUser, placeOf } from "./receipts";
 import type { OutboxEntry, OutboxStorage } from "./types";
 import { uuid } from "./uuid";
 
@@ -41,6 +41,7 @@ export class Outbox {
   #busy = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #restored: UserId | null = null;
+  #restoring: Promise<void> = Promise.resolve();
   #lastMs = 0;
 
   constructor(context: OutboxContext) {
@@ -75,10 +76,15 @@ export class Outbox {
   };
 
   /** Shows what this person's device still has to send. */
-  async restore(): Promise<void> {
+  restore(): Promise<void> {
     const userId = this.#me();
-    if (userId === null || userId === this.#restored) return;
+    if (userId === null || (this.#restored !== null && isSameUser(userId, this.#restored))) return this.#restoring;
     this.#restored = userId;
+    this.#restoring = this.#restore(userId);
+    return this.#restoring;
+  }
+
+  async #restore(userId: UserId): Promise<void> {
     const entries = await this.#context.storage.all(userId).catch(() => []);
     if (userId !== this.#restored) return;
     for (const entry of entries) if (!this.#items.has(entry.clientMessageId)) this.#add(entry, true);

@@ -36,8 +36,8 @@ export class ThreadTable {
     else if (thread.rev >= ours.rev) this.#replace(ours, this.#merge(ours, thread));
   }
 
-  /** Takes a page, in one change. Returns whether it held one that was not known. */
-  adoptPage(threads: readonly Thread[], totalUnread: number): boolean {
+  /** Takes a page, in one change. */
+  adoptPage(threads: readonly Thread[], totalUnread: number): void {
     const fresh = threads.filter(({ id }) => !this.#byId.has(id));
     for (const thread of threads) if (this.#byId.has(thread.id)) this.adopt(thread);
     this.#put(fresh);
@@ -46,7 +46,6 @@ export class ThreadTable {
       0,
     );
     patch(this.store, { totalUnread: Math.max(0, totalUnread + ahead), status: "ready", error: null });
-    return fresh.length > 0;
   }
 
   /** Changes a thread that is known; the same object back means no change. */

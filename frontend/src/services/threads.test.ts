@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { aThread, ME } from "../testing/factories";
 import { createFakeLine, type FakeLine } from "../testing/fakeLine";
+import type { Thread } from "../types/generated/contract";
 import { Conversations } from "./conversations";
 import { Failure, offline } from "./failure";
 import { ThreadService } from "./threads";
@@ -98,4 +99,40 @@ it("looks for new threads once for a burst of news, and not after the end", asyn
   threads.stop();
   await vi.advanceTimersByTimeAsync(50);
   expect(line.asked).toHaveLength(1);
+});
+
+describe("the newest thread", () => {
+  const answer = (...list: Thread[]) =>
+    line.answer("list_threads", () => ({ threads: list, next_cursor: null, total_unread: 0 }));
+
+  it("is no news if it is known so far", async () => {
+    answer(aThread({ rev: 4 }));
+    await threads.reload();
+    await threads.checkNewest();
+    expect(line.requests("list_threads")).toEqual([{ cursor: null }, { limit: 1 }]);
+  });
+
+  it.each([
+    ["is not known", aThread({ id: "t9", rev: 1 })],
+    ["went on", aThread({ rev: 5, last_seq: 9 })],
+  ])("has the list read on if it %s", async (_, newest) => {
+    answer(aThread({ rev: 4 }));
+    await threads.reload();
+    answer(newest);
+    await threads.checkNewest();
+    expect(line.requests("list_threads").slice(1)).toEqual([{ limit: 1 }, { cursor: null }]);
+    expect(threads.get(newest.id)).toMatchObject({ rev: newest.rev, last_seq: newest.last_seq });
+  });
+
+  it("is not asked for before the list is there", async () => {
+    await threads.checkNewest();
+    expect(line.asked).toEqual([]);
+  });
+});
+
+it("loads the list itself if news come before it is there", async () => {
+  line.answer("list_threads", () => ({ threads: [aThread()], next_cursor: "2", total_unread: 1 }));
+  threads.findSoon();
+  await vi.advanceTimersByTimeAsync(50);
+  expect(threads.getSnapshot()).toMatchObject({ status: "ready", hasMore: true });
 });

@@ -67,15 +67,24 @@ export class ThreadService implements Threads {
       }
     });
 
-  /** Reads the list until a page holds only threads that are known: `sync` does not name new ones. */
+  /** Reads the list until a page holds nothing new: `sync` names no threads that we do not know. */
   async loadNew(): Promise<void> {
     if (!this.#line.can("list_threads")) return;
+    if (this.getSnapshot().status !== "ready") return this.reload();
     let cursor: string | null = null;
     for (let page = 0; page < PAGES && this.#line.isWhole; page += 1) {
       const answer: Operations["list_threads"]["response"] = await this.#line.ask("list_threads", { cursor });
       cursor = answer.next_cursor;
       if (!this.#conversations.adoptPage(answer) || cursor === null) return;
     }
+  }
+
+  /** Reads on if the list begins with what is not known: a new thread, or one far down that came up. */
+  async checkNewest(): Promise<void> {
+    if (this.getSnapshot().status !== "ready" || !this.#line.can("list_threads")) return;
+    const { threads } = await this.#line.ask("list_threads", { limit: 1 });
+    const newest = threads[0];
+    if (newest !== undefined && this.#conversations.isNews(newest)) await this.loadNew();
   }
 
   /** There are news of a thread that is not known: it must be at the top of the list. */

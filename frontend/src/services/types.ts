@@ -52,6 +52,8 @@ export interface ConnectionState {
   readonly error: RealtimeFailure | null;
   /** True from the first time that the connection was whole: before it an app shows loading, after it a banner. */
   readonly wasOnline: boolean;
+  /** What the server works without at present (`cluster`: others are heard late); null: nothing is amiss. */
+  readonly degraded: string | null;
 }
 
 /** Why a token is asked for: a kept one will do for `connect`; the other two need a newer one. */
@@ -61,6 +63,11 @@ export interface RealtimeClientOptions {
   /** Where the server is; by default the page's own origin. */
   readonly url?: string;
   readonly getToken: (reason: TokenReason) => string | Promise<string>;
+  /**
+   * Whose tokens these are, if it is known beforehand: then drafts are there, and messages can be written and are kept,
+   * before there is a first connection. The server has the last word.
+   */
+  readonly userId?: UserId;
   /** Language of the server's error messages. Default: what the person chose on the server. */
   readonly locale?: "es" | "en";
   /** Default: `/messaging`, `/notifications`, `/presence`. Add `/threads` for a client of single conversations. */
@@ -260,7 +267,10 @@ export interface RealtimeClient {
   /** A message of someone else arrived live: told once (for sounds and alerts). */
   onMessage(listener: (message: Message) => void): () => void;
 
-  /** Shown at once, kept until the server has it, sent once whatever happens to this page. Resolves when stored. */
+  /**
+   * Shown at once, kept until the server has it, sent once whatever happens to this page. Resolves when stored. Rejects
+   * as long as it is not known who we are.
+   */
   send(threadId: string, content: string): Promise<Message>;
   /** Tries a failed message again; gives it up. */
   retry(key: string): void;

@@ -59,17 +59,19 @@ afterEach(async () => {
   await server.close();
 });
 
-it("joins each namespace with the token, on one transport", () => {
+it("joins each namespace with the token, on one transport, to be told no offsets", () => {
   expect([...server.received].sort()).toEqual([
-    '40/messaging,{"token":"t","locale":"en"}',
-    '40/presence,{"token":"t","locale":"en"}',
+    '40/messaging,{"token":"t","locale":"en","recovery":false}',
+    '40/presence,{"token":"t","locale":"en","recovery":false}',
   ]);
 });
 
 it("carries questions, answers and events", async () => {
   server.send('40/messaging,{"sid":"a"}');
-  server.send('42/messaging,["pong",{"timestamp":1}]');
-  await vi.waitFor(() => expect(listener.event).toHaveBeenCalledWith("/messaging", "pong", { timestamp: 1 }));
+  server.send('42/messaging,["pong",{"timestamp":1},"an-offset"]');
+  await vi.waitFor(() =>
+    expect(listener.event).toHaveBeenCalledExactlyOnceWith("/messaging", "pong", { timestamp: 1 }),
+  );
 
   const answer = vi.fn();
   wire.emit("/messaging", "ping", { timestamp: 2 }, answer);

@@ -36,7 +36,8 @@ export type OpenWire = (options: WireOptions, listener: WireListener) => Wire;
 /**
  * Opens a wire of socket.io. Each attempt has a Manager of its own with `reconnection: false`: when to try again, with
  * which token, and what the countdown shows is decided in one place, `Connection`, and nothing buffered in a lost socket
- * goes out later behind the outbox's back.
+ * goes out later behind the outbox's back. A new Manager has nothing that the server could recover: we catch up by
+ * revisions, and ask it not to put an offset behind each event.
  */
 export const openSocketIo: OpenWire = ({ url, namespaces, auth, transports }, listener) => {
   const options = {
@@ -48,7 +49,9 @@ export const openSocketIo: OpenWire = ({ url, namespaces, auth, transports }, li
     timeout: LONGEST_MS,
   };
   const manager = url === undefined ? new Manager(options) : new Manager(url, options);
-  const sockets = new Map(namespaces.map((namespace) => [namespace, manager.socket(namespace, { auth })]));
+  const sockets = new Map(
+    namespaces.map((namespace) => [namespace, manager.socket(namespace, { auth: { ...auth, recovery: false } })]),
+  );
   let open = true;
 
   const close = () => {

@@ -83,7 +83,14 @@ export interface FakeClientState {
   readonly histories?: Readonly<Record<string, Partial<HistoryState>>>;
 }
 
-const ONLINE: ConnectionState = { status: "online", attempt: 0, retryAt: null, error: null, wasOnline: true };
+const ONLINE: ConnectionState = {
+  status: "online",
+  attempt: 0,
+  retryAt: null,
+  error: null,
+  wasOnline: true,
+  degraded: null,
+};
 const NO_THREADS: ThreadsState = { threads: [], status: "ready", error: null, hasMore: false, totalUnread: 0 };
 const NO_NOTIFICATIONS: NotificationsState = {
   notifications: [],

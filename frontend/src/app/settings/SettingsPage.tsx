@@ -40,7 +40,9 @@ export function SettingsPage({ session, onShowHelp, onSignOut }: SettingsPagePro
             <DeviceSettings settings={settings} save={save} />
           </>
         ) : (
-          <p className={styles.note}>{texts.settings.unavailable}</p>
+          <Section title={texts.settings.alerts}>
+            <p className={styles.note}>{texts.settings.unavailable}</p>
+          </Section>
         )}
         <KeyboardSettings onShowHelp={onShowHelp} />
         <Section title={texts.settings.session}>

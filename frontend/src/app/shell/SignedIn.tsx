@@ -9,7 +9,10 @@ import { Shell } from "./Shell";
 
 /** Everything of a signed-in person; another person is another one of these. */
 export function SignedIn({ session }: { readonly session: Session }) {
-  const [client] = useState(() => createRealtimeClient({ getToken }));
+  const [client] = useState(() => {
+    const { userId } = session;
+    return createRealtimeClient(userId === null ? { getToken } : { getToken, userId });
+  });
   return (
     <RealtimeProvider client={client} serviceWorkerUrl={workerUrl()}>
       <Followers />

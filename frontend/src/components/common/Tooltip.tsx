@@ -38,6 +38,12 @@ export function Tooltip({ text, side = "bottom", children }: TooltipProps) {
     if (isShown) lastHidden = Date.now();
     setShown(false);
   };
+  // Between blur and focus nothing has the focus. Whatever goes away just then, a dialog takes for what had it, and
+  // takes the focus back to its start: nobody would come past a button with a tooltip.
+  const hideOnceFocusMoved = () => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(hide);
+  };
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: it only watches what the pointer and the focus do inside
     <span
@@ -52,7 +58,7 @@ export function Tooltip({ text, side = "bottom", children }: TooltipProps) {
         // Not where the focus only came back to, as after a dialog that was closed by mouse.
         if (event.target.matches(":focus-visible")) show(0);
       }}
-      onBlur={hide}
+      onBlur={hideOnceFocusMoved}
     >
       {children}
       {isShown ? <Bubble anchor={anchor} text={text} side={side} onEscape={hide} /> : null}

@@ -1,6 +1,6 @@
 import { MessageCircle } from "lucide-react";
 import { useMemo } from "react";
-import { useConnection } from "../../hooks/useConnection";
+import { useIsOnline } from "../../hooks/useIsOnline";
 import type { ThreadResult } from "../../hooks/useThread";
 import { useI18n } from "../../i18n";
 import { EmptyState, ErrorState } from "../common";
@@ -18,10 +18,16 @@ export interface ChatBodyProps {
   readonly targetSeq: number | null;
 }
 
+/** Whoever discarded the only message had the focus in a history that is gone. */
+function takeLostFocus(element: HTMLElement | null): void {
+  if (document.activeElement === document.body) element?.focus({ preventScroll: true });
+}
+
 /** The messages, or what stands in their place while there are none. */
 export function ChatBody({ conversation, name, typingNames, targetSeq }: ChatBodyProps) {
   const { chat } = useI18n();
   const { thread, messages, isLoading, error, reload, hasMoreBefore, hasMoreAfter } = conversation;
+  const isOnline = useIsOnline();
   const isEmpty = messages.length === 0;
   if (isEmpty && error) {
     return (
@@ -30,10 +36,11 @@ export function ChatBody({ conversation, name, typingNames, targetSeq }: ChatBod
       </div>
     );
   }
-  if (isLoading || !thread) return <HistorySkeleton />;
+  // Without a connection there may be nothing but what waits for one.
+  if ((isLoading || !thread) && (isOnline || isEmpty)) return <HistorySkeleton />;
   if (isEmpty && !hasMoreBefore && !hasMoreAfter) {
     return (
-      <div className={styles.middle}>
+      <div className={styles.middle} ref={takeLostFocus} tabIndex={-1}>
         <EmptyState icon={<MessageCircle />} title={chat.history.emptyTitle} hint={chat.history.emptyHint} />
       </div>
     );
@@ -43,7 +50,7 @@ export function ChatBody({ conversation, name, typingNames, targetSeq }: ChatBod
 
 function Messages({ conversation, name, typingNames, targetSeq }: ChatBodyProps) {
   const { thread, markRead } = conversation;
-  const { isOnline } = useConnection();
+  const isOnline = useIsOnline();
   const isAttentive = useAttention() && isOnline;
   const unreadCount = thread?.unread_count ?? 0;
   const onSeen = useReadReceipts({ isAttentive, unreadCount, markRead });

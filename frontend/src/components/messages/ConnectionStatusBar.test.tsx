@@ -8,6 +8,7 @@ const ONLINE: ConnectionStatusBarProps = {
   status: "online",
   error: null,
   wasOnline: true,
+  degraded: null,
   retryInS: null,
   onRetry: () => {},
 };
@@ -62,6 +63,26 @@ describe("ConnectionStatusBar", () => {
     update(bar({ status: "waiting", retryInS: 4 }));
     expect(screen.getByText("Reintento en 4 s")).toBeInTheDocument();
     expect(screen.getByRole("status").textContent).toBe(said);
+  });
+});
+
+describe("ConnectionStatusBar, while the server works with less", () => {
+  it.each([
+    ["es", "Los mensajes pueden llegar con algo de retraso."],
+    ["en", "Messages may arrive with some delay."],
+  ] as const)("says so quietly, without a button (%s)", async (locale, words) => {
+    const { container, update } = renderIn(locale, bar());
+    update(bar({ degraded: "cluster" }));
+    expect(screen.getByRole("status")).toHaveTextContent(words);
+    expect(screen.queryByRole("button")).not.toBeInTheDocument();
+    await expectAccessible(container);
+    update(bar());
+    expect(screen.getByRole("status")).toBeEmptyDOMElement();
+  });
+
+  it("says what is worse if there is no connection", () => {
+    renderIn("en", bar({ degraded: "cluster", status: "waiting", retryInS: 5 }));
+    expect(screen.getByRole("status")).toHaveTextContent("No connection.");
   });
 });
 

@@ -1,11 +1,11 @@
-import { CloudOff, RefreshCw, ShieldAlert } from "lucide-react";
+import { Clock3, CloudOff, RefreshCw, ShieldAlert } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useI18n } from "../../i18n";
 import type { ConnectionState } from "../../services/types";
 import styles from "./ConnectionStatusBar.module.css";
 
 /** How the connection is, and how to hasten it. */
-export interface ConnectionStatusBarProps extends Pick<ConnectionState, "status" | "error" | "wasOnline"> {
+export interface ConnectionStatusBarProps extends Pick<ConnectionState, "status" | "error" | "wasOnline" | "degraded"> {
   readonly retryInS: number | null;
   readonly onRetry: () => void;
 }
@@ -13,10 +13,11 @@ export interface ConnectionStatusBarProps extends Pick<ConnectionState, "status"
 /** A connection that is made within this time is not worth a word. */
 const PATIENCE_MS = 1000;
 
-type Trouble = "connecting" | "waiting" | "refused";
+type Trouble = "connecting" | "waiting" | "refused" | "degraded";
 
-function troubleOf(status: ConnectionState["status"]): Trouble | null {
-  return status === "online" || status === "idle" ? null : status;
+function troubleOf({ status, degraded }: Pick<ConnectionState, "status" | "degraded">): Trouble | null {
+  if (status === "online") return degraded === null ? null : "degraded";
+  return status === "idle" ? null : status;
 }
 
 /** The trouble to show: an attempt that has only just begun shows what was there before. */
@@ -31,13 +32,13 @@ function useShownTrouble(trouble: Trouble | null): Trouble | null {
 }
 
 /** A bar over everything that is there only while there is trouble. Screen readers hear of each change once. */
-export function ConnectionStatusBar({ status, error, wasOnline, retryInS, onRetry }: ConnectionStatusBarProps) {
-  const { chat } = useI18n();
-  const { connection } = chat;
-  const trouble = useShownTrouble(troubleOf(status));
+export function ConnectionStatusBar(props: ConnectionStatusBarProps) {
+  const { error, wasOnline, retryInS, onRetry } = props;
+  const { connection } = useI18n().chat;
+  const trouble = useShownTrouble(troubleOf(props));
   const connecting = wasOnline ? connection.reconnecting : connection.connecting;
   const refused = error ? `${connection.refused} ${error.message}` : connection.refused;
-  const words = { connecting, waiting: connection.offline, refused };
+  const words = { connecting, waiting: connection.offline, refused, degraded: connection.degraded };
   return (
     <div className={styles.frame} data-trouble={trouble ?? undefined}>
       <div className={styles.clip}>
@@ -64,6 +65,6 @@ export function ConnectionStatusBar({ status, error, wasOnline, retryInS, onRetr
 }
 
 function TroubleIcon({ trouble }: { readonly trouble: Trouble }) {
-  const Icon = { connecting: RefreshCw, waiting: CloudOff, refused: ShieldAlert }[trouble];
+  const Icon = { connecting: RefreshCw, waiting: CloudOff, refused: ShieldAlert, degraded: Clock3 }[trouble];
   return <Icon className={trouble === "connecting" ? styles.turning : undefined} aria-hidden="true" />;
 }

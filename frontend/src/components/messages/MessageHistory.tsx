@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
+import { type KeyboardEvent, type RefObject, useCallback, useEffect, useMemo, useRef } from "react";
 import { useI18n } from "../../i18n";
 import type { ChatMessage } from "../../services/types";
 import { Spinner, VisuallyHidden } from "../common";
@@ -56,6 +56,8 @@ export function MessageHistory(props: MessageHistoryProps) {
   const scroll = useHistoryScroll({ ...props, rows, scroller, content, targetSeq });
   const { virtualizer, seen, isAtEnd, jumpToLatest, jumpToOldest } = scroll;
   const announcement = useArrivals(messages, hasMoreAfter);
+  const onRetry = useFocusKept(scroller, props.onRetry);
+  const onDiscard = useFocusKept(scroller, props.onDiscard);
 
   useEffect(() => {
     if (seen) onSeen(seen);
@@ -75,7 +77,14 @@ export function MessageHistory(props: MessageHistoryProps) {
         {...scroll.focus}
       >
         <div ref={content} className={styles.content}>
-          <RowsInSight {...props} rows={rows} virtualizer={virtualizer} marked={scroll.marked} />
+          <RowsInSight
+            {...props}
+            onRetry={onRetry}
+            onDiscard={onDiscard}
+            rows={rows}
+            virtualizer={virtualizer}
+            marked={scroll.marked}
+          />
           <TypingIndicator names={props.typingNames} />
         </div>
       </div>
@@ -90,6 +99,17 @@ export function MessageHistory(props: MessageHistoryProps) {
         <VisuallyHidden key={announcement.id}>{announcement.text}</VisuallyHidden>
       </div>
     </div>
+  );
+}
+
+/** The button goes away with what it does: the history, which it is in, takes its focus. */
+function useFocusKept(scroller: RefObject<HTMLElement | null>, act: (key: string) => void): (key: string) => void {
+  return useCallback(
+    (key: string) => {
+      act(key);
+      scroller.current?.focus({ preventScroll: true });
+    },
+    [scroller, act],
   );
 }
 

@@ -93,6 +93,28 @@ describe("RealTimeChatWindow", () => {
     expect(screen.getByRole("textbox")).toHaveValue("a medias");
   });
 
+  it("keeps what is written as long as it could not be kept to be sent", async () => {
+    const { client, user } = await show(<RealTimeChatWindow threadId="t1" />, { ...loaded(1), me: null });
+    await user.type(screen.getByRole("textbox"), "Hola{Enter}");
+    expect(client.send).not.toHaveBeenCalled();
+    expect(screen.getByRole("textbox")).toHaveValue("Hola");
+    act(() => client.me.set(ME));
+    await user.type(composer(), "{Enter}");
+    expect(client.send).toHaveBeenCalledExactlyOnceWith("t1", "Hola");
+  });
+
+  it("shows what waits for a connection, though nothing else is known", async () => {
+    const waiting = aChatMessage({ seq: null, mine: true, sender_id: ME, state: "sending", content: "En el túnel" });
+    const { client } = await show(<RealTimeChatWindow threadId="t1" />, {
+      connection: { status: "waiting" },
+      histories: { t1: { loaded: false, messages: [waiting] } },
+    });
+    client.threads.fetch.mockReturnValue(new Promise(() => {}));
+    expect(within(log()).getByText("En el túnel")).toBeInTheDocument();
+    act(() => client.connection.set({ ...client.connection.getSnapshot(), status: "online" }));
+    expect(screen.queryByText("En el túnel")).not.toBeInTheDocument();
+  });
+
   it("shows who types, but not oneself on another device", async () => {
     const { client } = await show(<RealTimeChatWindow threadId="t1" />, loaded(3));
     act(() => client.typing.set({ users: [{ userId: ME, userName: "María", threadId: "t1" }] }));

@@ -60,6 +60,7 @@ function ChatWindow({ threadId, aroundSeq, onBack, onShowDetails, emojiUrl }: Re
         draft={conversation.draft}
         onDraftChange={conversation.setDraft}
         onSend={sendAndShow}
+        isReady={me !== null}
         onTyping={conversation.startTyping}
         onStopTyping={conversation.stopTyping}
         autoFocus={canHover()}

@@ -8,13 +8,16 @@ export interface ComposerTextOptions {
   readonly draft: string;
   readonly onDraftChange: (text: string) => void;
   readonly onSend: (content: string) => void;
+  /** False while nothing can be sent, nor kept to be sent; the text stays. */
+  readonly isReady?: boolean;
   /** On every keystroke that leaves text, and when there is nothing to wait for any more. */
   readonly onTyping?: () => void;
   readonly onStopTyping?: () => void;
 }
 
 /** The text under way, and what is done with it. */
-export function useComposerText({ draft, onDraftChange, onSend, onTyping, onStopTyping }: ComposerTextOptions) {
+export function useComposerText(options: ComposerTextOptions) {
+  const { draft, onDraftChange, onSend, isReady = true, onTyping, onStopTyping } = options;
   const [text, setText] = useState(draft);
   const content = text.trim();
   const length = codePoints(content);
@@ -24,7 +27,7 @@ export function useComposerText({ draft, onDraftChange, onSend, onTyping, onStop
     if (next.trim()) onTyping?.();
     else onStopTyping?.();
   };
-  const canSend = content !== "" && length <= LONGEST_MESSAGE;
+  const canSend = isReady && content !== "" && length <= LONGEST_MESSAGE;
   const send = () => {
     if (!canSend) return;
     onSend(content);
