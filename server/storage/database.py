@@ -4,6 +4,7 @@ A job is a function of a `UnitOfWork`. It may run in another thread: it must not
 return a plain value.
 """
 
+import sqlite3
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ from server.storage.writer import Late, Work, Writer
 
 T = TypeVar("T")
 
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError, TimeoutError)
+AWAY = (sqlite3.OperationalError, OperationalError, InterfaceError, PoolTimeoutError, OSError, TimeoutError)
 WARN_EVERY_S = 10.0
 
 log = structlog.get_logger()
