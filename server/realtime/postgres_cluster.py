@@ -33,7 +33,8 @@ class PostgresManager(LocalManager):
         self._wakeups = Wakeups(notices, self, read, always=True)
         self._wakeups.on_state = self._note_state
         self._waiting: set[asyncio.Future[None]] = set()
-        self._last_state = "degraded"
+        self._last_state: str | None = None
+        self._closing = False
 
     @property
     def cluster_state(self) -> str:
@@ -61,11 +62,12 @@ class PostgresManager(LocalManager):
     def initialize(self) -> None:
         """Begin to listen and to send."""
         super().initialize()
+        self.order.hurried = True  # durable events of others never come by themselves
         self._wakeups.start()
 
     async def close(self) -> None:
         """Send what waits, and end."""
-        self._last_state = "degraded"  # nothing to say about it
+        self._closing = True
         await self._wakeups.close()
         await super().close()
 
@@ -114,12 +116,15 @@ class PostgresManager(LocalManager):
         if self._wakeups.listening:
             for future in self._waiting:
                 _let_go(future)
-        if self.cluster_state != self._last_state:
-            self._last_state = self.cluster_state
-            if self._last_state == "ok":
-                log.info("notices heard: this process works with the others")
-            else:
-                log.warning("notices not heard or not sent: this process works on its own until postgres is back")
+        state = self.cluster_state
+        if self._closing or state == self._last_state:
+            return
+        self._last_state = state
+        if state == "ok":
+            log.info("notices heard: this process works with the others")
+        else:
+            log.warning("notices not heard or not sent: this process works on its own until postgres is back")
+        self.on_state(state)
 
 
 def _let_go(future: asyncio.Future[None]) -> None:

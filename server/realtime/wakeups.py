@@ -176,7 +176,9 @@ class Wakeups:
         backoff = Backoff()
         while True:
             texts = self._take()
-            if texts:
+            if texts or not (
+                self._sending_works or self._closing
+            ):  # if need be, nothing is sent, to see whether it goes
                 await self._send(texts, backoff)
             elif self._closing and not self._box.has_events:
                 return
