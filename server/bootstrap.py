@@ -1,6 +1,5 @@
 """The composition root: everything is made here, once, by hand, and handed to what needs it."""
 
-import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -115,10 +114,9 @@ class Container:
         """Let nobody in, and send all clients elsewhere. Nothing happens the second time."""
         if self.services.connections.draining:
             return
-        leaving = [self.services.connections.drain(DRAINING_CLOSE_CODE, self.settings.drain_s)]
-        if self.relay is not None:
-            leaving.append(self.relay.drain())
-        await asyncio.gather(*leaving)
+        await self.services.connections.drain(DRAINING_CLOSE_CODE, self.settings.drain_s)
+        if self.relay is not None:  # not before: the other workers may be going too, and have clients to tell
+            await self.relay.drain()
         await self.sio.shutdown()
 
     async def stop(self) -> None:
