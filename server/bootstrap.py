@@ -164,7 +164,7 @@ def build(
     if relay is not None:
         sio.eio.tag, sio.eio.relay = relay.worker.tag, relay.relay
     manager.rows = rows = Rows(database, manager.hears)
-    sio.recovery = Recovery(manager, rows)
+    sio.recovery = recovery = Recovery(manager, rows)
     publisher = RoomPublisher(manager)
     if push_sender is None and settings.vapid is not None:
         push_sender = WebPush(settings.vapid, now)
@@ -174,7 +174,7 @@ def build(
         connections_per_address=settings.connections_per_address,
     )
     services = _make_services(settings, database, publisher, store, tasks, now, push_sender, limits=limits, peers=relay)
-    registry.register(StateCollector(database, manager, publisher, services.stats, limits, services.push))
+    registry.register(StateCollector(database, manager, publisher, recovery, services.stats, limits, services.push))
     return Container(
         settings=settings,
         database=database,
