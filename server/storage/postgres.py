@@ -46,7 +46,6 @@ class PostgresDatabase(Database):
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._breaker = Breaker()
 
-
     async def close(self) -> None:
         """Commit what is queued and close all connections."""
         await super().close()
