@@ -3,7 +3,7 @@
 import pytest
 
 from server.domain.errors import UnavailableError
-from server.storage.breaker import OPENS_AFTER, TRIES_EVERY_S, Breaker
+from server.storage.breaker import TRIES_EVERY_S, Breaker
 
 
 class Clock:
@@ -16,26 +16,23 @@ class Clock:
         return self.now
 
 
-def test_breaker_opens_after_time_outs_in_a_row_and_lets_one_try() -> None:
-    """A success in between begins anew; open, one attempt in a while may begin, and its success closes it."""
+def test_breaker_opens_after_a_time_out_and_lets_one_try() -> None:
+    """Open, one attempt in a while may begin; the answer of any, also of one that began before, closes it."""
     clock = Clock()
     breaker = Breaker(clock)
-    for _ in range(OPENS_AFTER - 1):
-        breaker.failed()
-    breaker.succeeded()
-    for _ in range(OPENS_AFTER - 1):
-        breaker.failed()
-        breaker.check()
-    breaker.failed()
+    breaker.note(timed_out=False)
+    breaker.check()
+    breaker.note(timed_out=True)
+    breaker.note(timed_out=True)
     with pytest.raises(UnavailableError):
         breaker.check()
     clock.now += TRIES_EVERY_S
     breaker.check()
     with pytest.raises(UnavailableError):
         breaker.check()
-    breaker.failed()
+    breaker.note(timed_out=True)
     clock.now += TRIES_EVERY_S
     breaker.check()
-    breaker.succeeded()
+    breaker.note(timed_out=False)
     breaker.check()
     breaker.check()
