@@ -90,6 +90,15 @@ describe("a connection", () => {
     expect(state()).toMatchObject({ status: "waiting", degraded: null });
   });
 
+  it("keeps what it was told before it was whole", async () => {
+    connection.start();
+    await tick();
+    server.wire.tell("connection_established", aGreeting(), "/messaging");
+    server.wire.tell("service_degraded", { reason: "cluster" }, "/messaging");
+    server.wire.greet();
+    expect(state()).toMatchObject({ status: "online", degraded: "cluster" });
+  });
+
   it("gives its language if it has one", async () => {
     create({ locale: "en", url: "https://chat.example" }).start();
     await tick();
