@@ -233,6 +233,7 @@ class ReferenceClient:
                 sent.done.set_result(sent.message)
             else:
                 sent.done.set_exception(Refused(envelope["error"]))
+                sent.done.exception()  # looked at, in case that nobody waits for it
 
     # --- Hearing
 

@@ -76,7 +76,8 @@ async def calm(stage: Stage) -> None:
 
 
 async def kill9(stage: Stage) -> None:
-    """SIGKILL to one of two processes; another takes its place a second later."""
+    """SIGKILL to one of two processes, right after an ack; another takes its place a second later."""
+    await stage.load.next_ack(stage.world.direct[0])
     await stage.world.servers[0].kill()
     stage.later(_start_again(stage, 1.0))
 
@@ -206,14 +207,9 @@ async def skewed_clocks(stage: Stage) -> None:
 
 async def tokens(stage: Stage) -> None:
     """Tokens expire, are refreshed, and are revoked on the other process."""
-    made = dict.fromkeys(("expires", "renews"), 0)
-
-    def token(kind: str, old_ones: int) -> str:
-        made[kind] += 1
-        return token_of(301, OLD_S if made[kind] <= old_ones else 3600)()
-
-    expiring = ReferenceClient(301, stage.world.urls, lambda: token("expires", 3), PACE)
-    renewing = ReferenceClient(301, stage.world.urls, lambda: token("renews", 2), PACE)
+    old = token_of(301, OLD_S)()
+    expiring = ReferenceClient(301, stage.world.urls, lambda: token_of(301)() if expiring.closings else old, PACE)
+    renewing = ReferenceClient(301, stage.world.urls, lambda: token_of(301)() if renewing.connections else old, PACE)
     revoked = [ReferenceClient(302, [url], token_of(302), PACE) for url in stage.world.urls]
     clients = [expiring, renewing, *revoked]
     running = [asyncio.create_task(client.run()) for client in clients]

@@ -13,7 +13,7 @@ from typing import Any
 from server.bootstrap import Container
 from server.storage.append import NewMessage
 
-EARLY_S = 0.05
+EARLY_S = 0.1
 """So long is a message acknowledged before it is committed."""
 EVERY = 100
 FORGOTTEN_SEQ = 7

@@ -22,7 +22,8 @@ READERS = (101, 102, 103, 104)
 """They are in all threads. The last two lose their connection again and again."""
 IN_FLIGHT = 16
 PAUSE_S = 0.3
-PACE = Pace(heartbeat_s=1.0, answer_s=4.0, connect_s=2.0, back_off_s=0.1, back_off_cap_s=1.0)
+PACE = Pace(heartbeat_s=3.0, answer_s=4.0, connect_s=2.0, back_off_s=0.1, back_off_cap_s=1.0)
+"""A heartbeat finds what was missed: it must be slower than what is promised of events."""
 GIVE_UP_S = 60.0
 NOT_NOW = (Refused, OSError, TimeoutError, aiohttp.ClientError)
 
@@ -89,6 +90,16 @@ class Load:
         for client in self.clients:
             client.stop()
         await asyncio.gather(*self._running, *self._working, return_exceptions=True)
+
+    async def next_ack(self, url: str) -> None:
+        """Wait until a server acknowledges something."""
+        on_it = [writer for writer in self.writers if writer.client.url == url]
+
+        def count() -> int:
+            return sum(sent.message is not None for writer in on_it for sent in writer.sent)
+
+        before = count()
+        await until(lambda: count() > before, GIVE_UP_S)
 
     async def probe(self, give_up_s: float = GIVE_UP_S) -> float:
         """Send into each thread; return the seconds until all steady clients hold that and everything before it."""
