@@ -46,6 +46,7 @@ class Verdict:
 
 async def check(load: Load, verdict: Verdict) -> None:
     """Compare what was acknowledged, what is stored, and what every client holds."""
+    verdict.problems += load.fallen()
     stored = {writer.thread_id: await _history(load, writer.thread_id) for writer in load.writers}
     _check_stored(load, stored, verdict)
     snapshots = await _settle(load, stored)

@@ -101,6 +101,14 @@ class Load:
         before = count()
         await until(lambda: count() > before, GIVE_UP_S)
 
+    def fallen(self) -> list[str]:
+        """Return who is not there any more, and why."""
+        return [
+            f"user {client.user_id} is {client.state}: {task.exception() or client.refusal}"
+            for client, task in zip(self.clients, self._running, strict=True)
+            if task.done()
+        ]
+
     async def probe(self, give_up_s: float = GIVE_UP_S) -> float:
         """Send into each thread; return the seconds until all steady clients hold that and everything before it."""
         began = time.monotonic()
