@@ -40,11 +40,21 @@ run: .venv/.stamp-runtime $(VENDOR) $(APP) ## Install, then serve the web app wi
 	@DEMO="$${DEMO:-1}" PORT="$${PORT:-8000}" exec $(PY) -m server serve
 
 .PHONY: test
-test: lint types contract-check test-server test-web ## Everything: lint, types, contract, then all tests
+test: lint types contract-check test-server test-chaos test-web ## Everything: lint, types, contract, then all tests
 
 .PHONY: test-server
 test-server: install services .venv/.stamp-js ## The server's tests
-	@$(WITH_NODE) $(PY) -m pytest $(PYTEST_ARGS)
+	@$(WITH_NODE) $(PY) -m pytest $(PYTEST_ARGS) --ignore client_tests/chaos
+
+# By themselves and one after the other: they measure how long things take to recover.
+.PHONY: test-chaos
+test-chaos: install services ## Break things under load and check that nothing is lost (3 minutes)
+	@$(PY) -m pytest client_tests/chaos
+
+# CHAOS_ARGS="--only kill9 redis_freeze", "--flaw no_dedup", "--quick", "-v"; CHAOS_SLACK=3 for a slow machine.
+.PHONY: chaos
+chaos: .venv/.stamp-dev services ## The same with longer loads and more clients; prints a table (10 minutes)
+	@$(PY) -m client_tests.chaos $(CHAOS_ARGS)
 
 .PHONY: test-web
 test-web: install browser ## The library's tests, the packed library in a project of its own, the web app in Chromium

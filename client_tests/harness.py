@@ -84,13 +84,17 @@ class ServerProcess:
         *arguments: str,
         log: Path | None = None,
         port: int | None = None,
+        program: str = "server",
     ) -> "ServerProcess":
-        """Start it, on a free port unless told which, and return when it is ready; `arguments` are those of `serve`."""
+        """Start it, on a free port unless told which, and return when it is ready; `arguments` are those of `serve`.
+
+        `program`: a module with another `serve` (client_tests/chaos/launch.py).
+        """
         port = port or free_port()
         env = {**os.environ, **ENVIRONMENT, **environment, "PORT": str(port), "PYTHONPATH": str(ROOT)}
         with log.open("ab") if log else Path(os.devnull).open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "server", "serve", *arguments, cwd=ROOT, env=env, stdout=output, stderr=output
+                sys.executable, "-m", program, "serve", *arguments, cwd=ROOT, env=env, stdout=output, stderr=output
             )
         server = cls(f"http://{LOOPBACK}:{port}", process)
         await server.until_alive()

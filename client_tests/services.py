@@ -94,6 +94,11 @@ class RedisServer:
         """End it: connections are closed and new ones refused."""
         self._child.end()
 
+    def kill(self) -> None:
+        """SIGKILL: it has no time to say goodbye."""
+        self.process.kill()
+        self.process.wait()
+
     def freeze(self) -> None:
         """Leave it deaf: connections stay open, and nothing is answered."""
         self.process.send_signal(signal.SIGSTOP)

@@ -92,6 +92,40 @@ async def test_what_was_superseded_is_left_out_and_both_receipts_stand(database:
     assert [(rev, type(event)) for rev, event in found.events] == [(6, MessagesDelivered), (7, MessagesRead)]
 
 
+async def test_unread_count_is_that_of_the_receipts_own_rev(database: Database, thread_id: str) -> None:
+    """What came after it is told after it, and counted once: by whoever hears it."""
+    await move(database, "read", thread_id, "2", 2)  # 5
+    await send(database, thread_id, "3", "d")  # 6
+    await send(database, thread_id, "2", "e")  # 7
+    found = await of_thread(database, thread_id, 4)
+    assert found is not None
+    assert [rev for rev, _ in found.events] == [5, 6, 7]
+    read = found.events[0][1]
+    assert isinstance(read, MessagesRead)
+    assert read.receipt.unread_count == 1
+
+
+async def test_what_changed_once_more_after_the_end_is_not_left_out(
+    database: Database, thread_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL rows may be newer than the end of the span, which is read before them."""
+    await move(database, "read", thread_id, "2", 3)  # 5
+    await move(database, "delivered", thread_id, "3", 3)  # 6
+    await move(database, "delivered", thread_id, "2", 3)  # nothing: reading moved it
+    await send(database, thread_id, "1", "d")  # 7
+    await move(database, "delivered", thread_id, "2", 4)  # 8
+    made = await notify(database, "1")  # 1
+    await database.write(lambda work: work.notifications.clear("1", made.id, NOW))  # 2
+    repository = changes_module.ChangesRepository
+    monkeypatch.setattr(repository, "revs_of_threads", lambda *_: {thread_id: 6})
+    monkeypatch.setattr(repository, "revs_of_centres", lambda *_: {"1": 1})
+    thread, centre = await of_thread(database, thread_id, 4), await of_centre(database, "1", 0)
+    assert thread is not None
+    assert centre is not None
+    assert [(rev, type(event)) for rev, event in thread.events] == [(5, MessagesRead), (6, MessagesDelivered)]
+    assert [(rev, type(event)) for rev, event in centre.events] == [(1, NotificationCreated)]
+
+
 async def test_several_threads_at_once(database: Database, thread_id: str) -> None:
     """Each after its own rev, with its own audience."""
     other = await make_thread(database, "1", "4")

@@ -63,7 +63,8 @@ def _sync(work: UnitOfWork, user_id: str, command: Sync) -> SyncResult:
 
 def _thread_changes(work: UnitOfWork, user_id: str, thread_id: str, rev: int, head: Head) -> ThreadChanges:
     messages, more = work.messages.changed_since(thread_id, rev, PAGE)
-    reached = messages[-1].rev if more else max(head.rev, *(message.rev for message in messages), 0)
+    # Not the rev of a message that came meanwhile: the unread count is of the head.
+    reached = messages[-1].rev if more else head.rev
     return ThreadChanges(
         rev=reached,
         thread=work.threads.get(thread_id, user_id) if head.info_rev > rev else None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from server.domain.events import (
@@ -25,7 +25,7 @@ from server.domain.events import (
 from server.storage.messages import MessageRepository
 from server.storage.notifications import NotificationRepository, to_notification
 from server.storage.receipts import MAX_TOLD_IDS, PLACES, to_receipt
-from server.storage.tables import notifications, participants, threads, users
+from server.storage.tables import messages, notifications, participants, threads, users
 from server.storage.threads import ThreadRepository
 
 MAX_CHANGES = 2_000
@@ -104,14 +104,17 @@ class ChangesRepository:
         end = self.revs_of_centres((user_id,)).get(user_id, 0)
         if end <= after:
             return None
-        changed = (notifications.c.user_id == user_id) & _within(notifications.c.rev, (after, end))
+        span = (after, end)
+        # Also what was made within the span and changed once more after its end.
+        within = or_(_within(notifications.c.rev, span), _within(notifications.c.created_rev, span))
+        changed = (notifications.c.user_id == user_id) & within
         rows = self._connection.execute(
             select(notifications).where(changed).order_by(notifications.c.rev).limit(MAX_CHANGES + 1)
         ).all()
         _check(rows)
         unread = NotificationRepository(self._connection).unread_count(user_id)
-        made = [row for row in rows if row.created_rev > after and row.cleared_at is None]
-        moved = [row for row in rows if row.rev != row.created_rev]
+        made = [row for row in rows if row.created_rev > after and (row.cleared_at is None or row.rev > end)]
+        moved = [row for row in rows if row.created_rev < row.rev <= end]
         events: list[tuple[int, Event]] = [
             (row.created_rev, NotificationCreated(replace(to_notification(row), rev=row.created_rev), unread))
             for row in made
@@ -130,24 +133,39 @@ class ChangesRepository:
             found[row.id].append((row.info_rev, ThreadCreated(first, audiences[row.id])))
 
     def _add_messages(self, found: Any, spans: Mapping[str, tuple[int, int]], audiences: Any) -> None:
-        messages = MessageRepository(self._connection).changed_within(spans, MAX_CHANGES + 1)
-        _check(messages)
-        for message in messages:
+        changed = MessageRepository(self._connection).changed_within(spans, MAX_CHANGES + 1)
+        _check(changed)
+        for message in changed:
             found[message.thread_id].append((message.rev, MessageSent(message, audiences[message.thread_id])))
 
     def _add_receipts(self, found: Any, spans: Mapping[str, tuple[int, int]], audiences: Any) -> None:
-        changed = _any_of(participants.c.thread_id, participants.c.rev, spans)
-        rows = self._connection.execute(PLACES.where(changed).limit(MAX_CHANGES + 1)).all()
+        # By both kinds: of a place that moved once more after the end of the span, an older receipt is within.
+        read_or_delivered = or_(
+            _any_of(participants.c.thread_id, participants.c.read_rev, spans),
+            _any_of(participants.c.thread_id, participants.c.delivered_rev, spans),
+        )
+        rows = self._connection.execute(PLACES.where(read_or_delivered).limit(MAX_CHANGES + 1)).all()
         _check(rows)
         for row in rows:
             after, end = spans[row.thread_id]
             audience, receipt = audiences[row.thread_id], to_receipt(row)
             if after < row.read_rev <= end:
-                read = MessagesRead(replace(receipt, rev=row.read_rev), self._read_ids(row), audience)
+                then = replace(receipt, rev=row.read_rev, unread_count=receipt.unread_count - self._came_after(row))
+                read = MessagesRead(then, self._read_ids(row), audience)
                 found[row.thread_id].append((row.read_rev, read))
             if after < row.delivered_rev <= end:
                 delivered = MessagesDelivered(replace(receipt, rev=row.delivered_rev), audience)
                 found[row.thread_id].append((row.delivered_rev, delivered))
+
+    def _came_after(self, row: Any) -> int:
+        """Count what is unread and came after the receipt: it is told after it, and counted then."""
+        later = (
+            (messages.c.thread_id == row.thread_id)
+            & (messages.c.rev > row.read_rev)
+            & _within(messages.c.seq, (row.read_seq, row.last_seq))
+            & messages.c.sender_id.is_distinct_from(row.user_id)
+        )
+        return self._connection.execute(select(func.count()).where(later)).scalar_one()
 
     def _read_ids(self, row: Any) -> tuple[str, ...]:
         """Return the newest that were read: which of them are new to whoever missed it, nobody knows."""

@@ -1,0 +1,103 @@
+"""Flaws put into a server on purpose: a check that cannot fail proves nothing.
+
+Each breaks one promise in a running container. They live among the tests, which are in no wheel: no setting and no
+variable of a deployed server can switch one on, and none costs it anything.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from server.bootstrap import Container
+from server.storage.append import NewMessage
+
+EARLY_S = 0.1
+"""So long is a message acknowledged before it is committed."""
+EVERY = 100
+FORGOTTEN_SEQ = 7
+
+
+def ack_before_commit(parts: Container) -> None:
+    """Acknowledge what is written but not committed (SQLite)."""
+    database: Any = parts.database
+    run, commit = database._run_segment, database._commit
+
+    async def commit_later(works: Sequence[Any]) -> Sequence[Any]:
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[Sequence[Any]] = loop.create_future()
+        outcomes: list[Any] = []
+
+        def run_and_tell(connection: Any, segment: Sequence[Any]) -> list[Any]:
+            outcomes.extend(results := run(connection, segment))
+            if len(outcomes) == len(works):
+                loop.call_soon_threadsafe(told.set_result, outcomes)
+                time.sleep(EARLY_S)
+            return list(results)
+
+        database._run_segment = run_and_tell
+        done = asyncio.ensure_future(commit(works))
+        await asyncio.wait((told, done), return_when=asyncio.FIRST_COMPLETED)
+        return told.result() if told.done() else await done
+
+    parts.database.writer._commit = commit_later
+
+
+def no_dedup(parts: Container) -> None:
+    """Store every retry as another message."""
+    database: Any = parts.database
+    append = database.append_then
+
+    def append_anew(new: NewMessage, settle: Callable[[Any], None]) -> None:
+        append(replace(new, client_message_id=None), settle)
+
+    database.append_then = append_anew
+
+
+def drop_every_100th(parts: Container) -> None:
+    """Tell nobody every 100th event, until clients ask for it."""
+    manager: Any = parts.manager
+    tell, told = manager.tell, 0
+
+    def tell_most(*arguments: Any) -> None:
+        nonlocal told
+        told += 1
+        if told % EVERY:
+            tell(*arguments)
+
+    manager.tell = tell_most
+
+
+def backwards(parts: Container) -> None:
+    """Store messages that come together from the last to the first."""
+    writer = parts.database.writer
+    commit = writer._commit
+
+    async def commit_backwards(works: Sequence[Any]) -> Sequence[Any]:
+        return (await commit(works[::-1]))[::-1]
+
+    writer._commit = commit_backwards
+
+
+def sync_forgets(parts: Container) -> None:
+    """Leave messages out of what `sync` answers."""
+    handlers: Any = parts.dispatcher._handlers
+    sync = handlers["sync"]
+
+    async def sync_most(*arguments: Any) -> Any:
+        result = await sync(*arguments)
+        threads = {
+            thread_id: replace(
+                changes, messages=tuple(message for message in changes.messages if message.seq % FORGOTTEN_SEQ)
+            )
+            for thread_id, changes in result.threads.items()
+        }
+        return replace(result, threads=threads)
+
+    handlers["sync"] = sync_most
+
+
+FLAWS: dict[str, Callable[[Container], None]] = {
+    flaw.__name__: flaw for flaw in (ack_before_commit, no_dedup, drop_every_100th, backwards, sync_forgets)
+}
