@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 LOOPBACK = "127.0.0.1"
 READY_S = 20.0
 STOP_S = 10.0
@@ -53,6 +55,8 @@ class _Child:
     def end(self) -> None:
         """End this very process: politely, then not."""
         if self.process.poll() is None:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                child.resume()
             self.process.send_signal(signal.SIGCONT)  # a frozen process hears nothing else
             self.process.send_signal(self.stop_signal)
         try:
@@ -148,6 +152,28 @@ class PostgresServer:
         """End it: sessions are cut off, what is committed stays."""
         self._child.end()
 
+    def kill(self) -> None:
+        """SIGKILL: all at once, as a crash of the machine; what is committed is there when it is started again."""
+        family = self._family()
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family[1:], STOP_S)
+        self.process.wait(STOP_S)
+
+    def freeze(self) -> None:
+        """Leave it deaf, with all its sessions: connections stay open, new ones too, and nothing is answered."""
+        for process in self._family():
+            process.suspend()
+
+    def thaw(self) -> None:
+        """Let it go on where it was frozen."""
+        for process in self._family():
+            process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        postmaster = psutil.Process(self.process.pid)
+        return [postmaster, *postmaster.children(recursive=True)]
+
     def create_database(self, template: str = "template0") -> str:
         """Create an empty database (or a copy of `template`) with a fresh name and return its URL."""
         name = f"test_{secrets.token_hex(8)}"
@@ -172,8 +198,11 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Run a PostgreSQL cluster that trades every durability for speed; gone at the end with its folder."""
+def postgres_server(*, survives_kill: bool = False) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL cluster that trades every durability for speed; gone at the end with its folder.
+
+    With `survives_kill` what it said to have committed is still there after `kill` (not after a power cut).
+    """
     binaries = _postgres_bin()
     with _scratch_folder("postgres") as folder:
         as_postgres = _drop_root(folder)
@@ -185,7 +214,7 @@ def postgres_server() -> Iterator[PostgresServer]:
             "unix_socket_directories": str(folder),
             "max_connections": "200",
             "fsync": "off",
-            "synchronous_commit": "off",
+            "synchronous_commit": "on" if survives_kill else "off",
             "full_page_writes": "off",
         }
         settings = [flag for name, value in options.items() for flag in ("-c", f"{name}={value}")]

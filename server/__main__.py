@@ -23,7 +23,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="run the server (DEMO=1: with people and a key of its own)")
     serve.add_argument(
-        "--workers", type=int, default=1, help="processes that share the port; more than one need REDIS_URL (default 1)"
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that share the port; more than one need REDIS_URL or PostgreSQL (default 1)",
     )
     serve.set_defaults(run=_serve)
     migrate = commands.add_parser("migrate", help="bring the database's tables up to date")

@@ -1,11 +1,11 @@
 """The composition root: everything is made here, once, by hand, and handed to what needs it."""
 
-import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -17,12 +17,15 @@ from server.dispatch import Dispatcher
 from server.domain.errors import UnavailableError
 from server.realtime.cluster import RedisManager
 from server.realtime.managers import LocalManager
-from server.realtime.presence import MemoryPresenceStore, RedisPresenceStore
+from server.realtime.poll import newest_heads
+from server.realtime.postgres_cluster import PostgresManager
+from server.realtime.presence import DatabasePresenceStore, MemoryPresenceStore, RedisPresenceStore
 from server.realtime.publisher import Publisher as RoomPublisher
 from server.realtime.recovery import Recovery
 from server.realtime.relay import Relay
 from server.realtime.rows import Rows
 from server.realtime.sio import RealtimeServer, create_server
+from server.realtime.wakeups import Wakeups
 from server.realtime.webpush import WebPush
 from server.routes.health import StateCollector
 from server.services import connections, presence, push, receipts, revocations
@@ -46,7 +49,8 @@ from server.services.typing import TypingService
 from server.services.user_settings import UserSettingsService
 from server.settings import Settings, redis_options
 from server.storage.database import Database
-from server.storage.engine import open_database
+from server.storage.engine import is_postgres, open_database
+from server.storage.notices import PostgresNotices
 
 
 def wall_clock() -> int:
@@ -110,10 +114,9 @@ class Container:
         """Let nobody in, and send all clients elsewhere. Nothing happens the second time."""
         if self.services.connections.draining:
             return
-        leaving = [self.services.connections.drain(DRAINING_CLOSE_CODE, self.settings.drain_s)]
-        if self.relay is not None:
-            leaving.append(self.relay.drain())
-        await asyncio.gather(*leaving)
+        await self.services.connections.drain(DRAINING_CLOSE_CODE, self.settings.drain_s)
+        if self.relay is not None:  # not before: the other workers may be going too, and have clients to tell
+            await self.relay.drain()
         await self.sio.shutdown()
 
     async def stop(self) -> None:
@@ -148,7 +151,7 @@ def build(
     """Make all parts of a process; those that are named can be put in their place for tests and benchmarks."""
     database = database or open_database(settings.database_url, sqlite_synchronous=settings.sqlite_synchronous)
     tasks, registry = Tasks(), CollectorRegistry()
-    manager, store = _cluster(settings)
+    manager, store = _cluster(settings, database)
     sio = create_server(
         client_manager=manager,
         namespaces=list(NAMESPACES),  # python-socketio's own would be `/`
@@ -161,7 +164,7 @@ def build(
     if relay is not None:
         sio.eio.tag, sio.eio.relay = relay.worker.tag, relay.relay
     manager.rows = rows = Rows(database, manager.hears)
-    sio.recovery = Recovery(manager, rows)
+    sio.recovery = recovery = Recovery(manager, rows)
     publisher = RoomPublisher(manager)
     if push_sender is None and settings.vapid is not None:
         push_sender = WebPush(settings.vapid, now)
@@ -171,7 +174,7 @@ def build(
         connections_per_address=settings.connections_per_address,
     )
     services = _make_services(settings, database, publisher, store, tasks, now, push_sender, limits=limits, peers=relay)
-    registry.register(StateCollector(database, manager, publisher, services.stats, limits, services.push))
+    registry.register(StateCollector(database, manager, publisher, recovery, services.stats, limits, services.push))
     return Container(
         settings=settings,
         database=database,
@@ -290,10 +293,16 @@ def _make_services(  # noqa: PLR0913 - all parts that services are made of
     )
 
 
-def _cluster(settings: Settings) -> tuple[LocalManager, MemoryPresenceStore | RedisPresenceStore]:
-    url = settings.redis_url
-    if url is None:
-        return LocalManager(), MemoryPresenceStore()
-    options, prefix = redis_options(url), settings.redis_prefix
-    store = RedisPresenceStore(Redis.from_url(url, **options), uuid.uuid4().hex, prefix)
-    return RedisManager(url, options, prefix), store
+def _cluster(settings: Settings, database: Database) -> tuple[LocalManager, PresenceStore]:
+    """Return what makes one of several processes: Redis if there is one, else a PostgreSQL."""
+    url, prefix, process_id = settings.redis_url, settings.redis_prefix, uuid.uuid4().hex
+    notices = PostgresNotices(settings.database_url, prefix) if is_postgres(settings.database_url) else None
+    newest = partial(newest_heads, database)
+    if url is not None:
+        options = redis_options(url)
+        manager = RedisManager(url, options, prefix)
+        manager.wakeups = Wakeups(notices, manager, newest)
+        return manager, RedisPresenceStore(Redis.from_url(url, **options), process_id, prefix)
+    if notices is not None:
+        return PostgresManager(notices, newest), DatabasePresenceStore(database, process_id)
+    return LocalManager(), MemoryPresenceStore()

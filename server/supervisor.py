@@ -22,6 +22,7 @@ import structlog
 
 from server.realtime.relay import Worker
 from server.settings import Settings, SettingsError
+from server.storage.engine import is_postgres
 
 MAX_WORKERS = 64
 BACKLOG = 4096
@@ -47,8 +48,8 @@ def supervise(settings: Settings, count: int) -> int:
     """
     if not 1 <= count <= MAX_WORKERS:
         raise SettingsError(f"--workers must be from 1 to {MAX_WORKERS}")
-    if settings.redis_url is None:
-        raise SettingsError("--workers needs REDIS_URL: without it the workers would not hear one another")
+    if settings.redis_url is None and not is_postgres(settings.database_url):
+        raise SettingsError("--workers needs REDIS_URL or a PostgreSQL: else the workers would not hear one another")
     with ExitStack() as until_the_end:
         # A folder which nobody else may enter.
         folder = until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="verihome-workers-"))

@@ -17,9 +17,9 @@ async def spawn(tmp_path: Path, postgres_url: str) -> AsyncIterator[Spawn]:
     """Start server processes; whatever of them is left at the end is killed, by its own process id."""
     made: list[ServerProcess] = []
 
-    async def start(**environment: str) -> ServerProcess:
+    async def start(*arguments: str, **environment: str) -> ServerProcess:
         log = tmp_path / f"server-{len(made)}.log"
-        server = await ServerProcess.start({"DATABASE_URL": postgres_url, **environment}, log=log)
+        server = await ServerProcess.start({"DATABASE_URL": postgres_url, **environment}, *arguments, log=log)
         made.append(server)
         return server
 

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -12,17 +13,22 @@ from client_tests.services import PostgresServer, postgres_server
 from client_tests.storage.conftest import make_thread, make_users, new_message
 from server.domain.errors import UnavailableError
 from server.storage import sqlite
+from server.storage.append import Appended
 from server.storage.database import Database
 from server.storage.engine import migrate, open_database, sqlite_path
+from server.storage.postgres import PostgresDatabase
 from server.storage.unit_of_work import UnitOfWork
+from server.storage.writer import Late
 
-TOLD_WITHIN_S = 5.0
+SLACK = 1.5
+"""The machine that runs the tests may be busy."""
+TOLD_WITHIN_S = 2.0 * SLACK
 
 
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[PostgresServer]:
     """A PostgreSQL of this module's own, to stop."""
-    with postgres_server() as server:
+    with postgres_server(survives_kill=True) as server:
         yield server
 
 
@@ -75,6 +81,140 @@ async def test_postgres_restarted_unnoticed_fails_at_most_once(mortal: PostgresS
     outcomes = [await asyncio.gather(on_mortal.ping(), return_exceptions=True) for _ in range(20)]
     failures = [outcome for (outcome,) in outcomes if outcome is not None]
     assert [type(failure) for failure in failures] in ([], [UnavailableError])
+
+
+async def test_postgres_killed_and_restarted_works_at_once(mortal: PostgresServer, on_mortal: Database) -> None:
+    """While it recovers from a crash it is away, not broken; all that was acked before is there."""
+    thread_id = await make_thread(on_mortal, "1")
+    await asyncio.gather(*(on_mortal.append(new_message(thread_id, "1")) for _ in range(20)))
+    await asyncio.to_thread(mortal.kill)
+    await assert_away(on_mortal, thread_id)
+    starting = asyncio.create_task(asyncio.to_thread(mortal.start))
+    while not starting.done():
+        outcomes = await asyncio.gather(*(call() for call in operations(on_mortal, thread_id)), return_exceptions=True)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        assert all(isinstance(failure, UnavailableError) for failure in failures), failures
+    await starting
+    for operation in operations(on_mortal, thread_id):
+        await operation()
+    thread = await on_mortal.read(lambda work: work.threads.get(thread_id, "1"))
+    assert thread.last_seq >= 21
+
+
+@pytest.fixture
+def frozen(mortal: PostgresServer, on_mortal: Database) -> Iterator[Callable[[], None]]:
+    """Freezes it; thawed at the end, whatever happens."""
+    del on_mortal  # closed only when thawed
+    yield mortal.freeze
+    mortal.thaw()
+
+
+async def test_postgres_frozen_is_unavailable_in_time_until_thawed(
+    mortal: PostgresServer, on_mortal: Database, frozen: Callable[[], None]
+) -> None:
+    """It neither answers nor breaks a connection: every call is refused in time; thawed, all work at once."""
+    thread_id = await make_thread(on_mortal, "1")
+    await asyncio.gather(*(on_mortal.ping() for _ in range(20)))
+    frozen()
+    await assert_away(on_mortal, thread_id)
+    await assert_away(on_mortal, thread_id)
+    mortal.thaw()
+    async with asyncio.timeout(5):
+        for operation in operations(on_mortal, thread_id):
+            await until_available(operation)
+    thread = await on_mortal.read(lambda work: work.threads.get(thread_id, "1"))
+    assert 1 <= thread.last_seq <= 3
+
+
+async def until_available(operation: Callable[[], Awaitable[object]]) -> None:
+    """Repeat a call until it is not refused."""
+    while True:
+        try:
+            await operation()
+        except UnavailableError:
+            await asyncio.sleep(0.05)
+        else:
+            return
+
+
+async def test_postgres_frozen_refuses_a_thousand_reads_in_time(
+    mortal: PostgresServer, on_mortal: Database, frozen: Callable[[], None]
+) -> None:
+    """At once, and one after another: they do not take turns at waiting."""
+    await asyncio.gather(*(on_mortal.ping() for _ in range(20)))
+    frozen()
+    async with asyncio.timeout(TOLD_WITHIN_S):
+        outcomes = await asyncio.gather(*(on_mortal.ping() for _ in range(1_000)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {UnavailableError}
+    async with asyncio.timeout(2 * TOLD_WITHIN_S):
+        for _ in range(1_000):
+            with pytest.raises(UnavailableError):
+                await on_mortal.ping()
+    mortal.thaw()
+    async with asyncio.timeout(3):
+        await until_available(on_mortal.ping)
+
+
+async def test_postgres_frozen_send_is_refused_and_told_once_it_is_stored(
+    mortal: PostgresServer, on_mortal: Database, frozen: Callable[[], None]
+) -> None:
+    """A commit that is answered too late for its sender is told all the same, and the retry finds the message."""
+    thread_id = await make_thread(on_mortal, "1")
+    settled: asyncio.Queue[Appended | Late | Exception] = asyncio.Queue()
+    new = new_message(thread_id, "1", client_message_id="same")
+    frozen()
+    on_mortal.append_then(new, settled.put_nowait)
+    async with asyncio.timeout(TOLD_WITHIN_S):
+        assert isinstance(await settled.get(), UnavailableError)
+    with pytest.raises(UnavailableError):  # what follows need not wait to be told the same
+        on_mortal.append_then(new_message(thread_id, "1"), settled.put_nowait)
+    mortal.thaw()
+    async with asyncio.timeout(5):
+        late = await settled.get()
+    assert isinstance(late, Late)
+    again = await on_mortal.append(new_message(thread_id, "1", client_message_id="same"))
+    assert (again.created, again.message) == (False, late.result.message)
+    assert settled.empty()
+
+
+async def test_postgres_lost_while_it_commits_is_asked_what_became_of_it(postgres_url: str) -> None:
+    """The answer to a commit is lost with the connection: a message that is stored is acked or told, never hidden."""
+    database = open_database(postgres_url)
+    thread_id = await make_thread(database, "1")
+    lost = _LosesCommits(database)
+    stored = await database.append(new_message(thread_id, "1"))
+    assert (stored.created, stored.message.seq, lost.commits) == (True, 1, 1)
+    lost.before = True
+    with pytest.raises(UnavailableError):
+        await database.append(new_message(thread_id, "1"))
+    thread = await database.read(lambda work: work.threads.get(thread_id, "1"))
+    assert (thread.last_seq, lost.commits) == (1, 2)
+    await database.close()
+
+
+class _LosesCommits:
+    """Breaks the connection when it has committed, or when it is `before` to; the next commit is left alone."""
+
+    def __init__(self, database: Database) -> None:
+        assert isinstance(database, PostgresDatabase)
+        self.commits = 0
+        self.before = False
+        dialect = database._engine.sync_engine.dialect
+        self._commit = dialect.do_commit
+        self._leave_alone = False
+        dialect.do_commit = self._do_commit  # type: ignore[method-assign]
+
+    def _do_commit(self, connection: Any) -> None:
+        if self._leave_alone:
+            self._commit(connection)
+            self._leave_alone = False
+            return
+        self.commits += 1
+        self._leave_alone = True  # the question what became of it
+        if not self.before:
+            self._commit(connection)
+        connection.driver_connection.terminate()
+        raise connection.dbapi.OperationalError("connection lost")
 
 
 async def test_postgres_session_ended_by_the_server_is_unavailable(postgres_url: str) -> None:

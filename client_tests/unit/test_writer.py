@@ -1,14 +1,15 @@
 """The writer's queue: batches, order, limits and what an end means."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from server.domain.errors import UnavailableError
+from server.storage import writer as writing
 from server.storage.append import NewMessage
-from server.storage.writer import Work, Writer, segments
+from server.storage.writer import Late, Work, Writer, segments
 
 
 class Store:
@@ -132,6 +133,85 @@ async def test_close_commits_what_waits_and_refuses_the_rest() -> None:
     await closing
     assert [future.result() for future in waiting] == ["a", "b", "c"]
     await writer.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits longer than a moment."""
+    monkeypatch.setattr(writing, "ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr(writing, "WATCH_EVERY_S", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_batch_without_an_answer_is_refused_and_told_as_late_once_stored() -> None:
+    """Who waits is refused in time; what is stored after all is told once more, and what fails is not."""
+    store = Store()
+    store.gate.clear()
+    writer = Writer(store.commit)
+    told: list[Any] = []
+    writer.put(message("a"), told.append)
+    waiting = writer.submit(message("b"), told.append)
+    with pytest.raises(UnavailableError):
+        await waiting
+    assert [type(outcome) for outcome in told] == [UnavailableError]
+    with pytest.raises(UnavailableError):  # stuck: it need not wait to be told the same
+        writer.submit(message("c"))
+    store.gate.set()
+    await writer.close()
+    assert told[1:] == [Late("a"), "b"]
+    assert [contents(batch) for batch in store.batches] == ["ab"]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_batch_that_fails_late_is_not_told_twice() -> None:
+    """It was refused already."""
+    store = Store()
+    store.gate.clear()
+    store.fails = UnavailableError()
+    writer = Writer(store.commit)
+    told: list[Any] = []
+    writer.put(message("a"), told.append)
+    waiting = writer.submit(message("b"), told.append)
+    with pytest.raises(UnavailableError):
+        await waiting
+    store.gate.set()
+    await writer.close()
+    assert [type(outcome) for outcome in told] == [UnavailableError]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_works_that_waited_too_long_are_refused_and_never_done() -> None:
+    """They are not stored behind the back of those who were told that they are not."""
+    store = Store()
+    store.gate.clear()
+    writer = Writer(store.commit, max_batch=1)
+    outcomes = await asyncio.gather(*(writer.submit(message(content)) for content in "abc"), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [UnavailableError] * 3
+    store.gate.set()
+    await until(lambda: not writer._given_up)
+    assert await writer.submit(message("d")) == "d"
+    assert [contents(batch) for batch in store.batches] == ["a", "d"]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_close_of_a_stuck_writer_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shutdown does not wait for a database that does not answer."""
+    monkeypatch.setattr(writing, "CLOSE_WITHIN_S", 0.1)
+    store = Store()
+    store.gate.clear()
+    writer = Writer(store.commit)
+    waiting = writer.submit(message("a"))
+    async with asyncio.timeout(2):
+        await writer.close()
+    with pytest.raises(UnavailableError):
+        await waiting
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until something holds."""
+    async with asyncio.timeout(2):
+        while not condition():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
 
 
 def test_segments_keep_the_order_and_jobs_apart() -> None:

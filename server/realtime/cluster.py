@@ -31,6 +31,7 @@ from server.realtime.redis_link import Link, RedisLink
 from server.realtime.redis_trails import MARGIN_MS, RedisTrails
 from server.realtime.rooms import Route, Stamp
 from server.realtime.subscriptions import Subscriptions
+from server.realtime.wakeups import Wakeups
 
 DEFAULT_PREFIX: Final = "verihome"
 MAX_CHANNELS: Final = 16
@@ -45,6 +46,8 @@ BUSY: Final = 1_000
 CATCH_UP_AFTER_S: Final = (0.0, 1.0, 3.0)
 """When to look, after an outage, for what others had waiting: they come back within some 2 s."""
 MAX_KNOWN: Final = 20_000
+MAX_TOLD_AGAIN: Final = 2_000
+"""So many of the last events are told again by the database when Redis goes: it may not have passed them on."""
 
 _EVENT: Final = b"\x01"
 _STOCK: Final = b"\x02"
@@ -102,6 +105,8 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         self._unheard = 0
         self._ticking: asyncio.TimerHandle | None = None
         self._catching_up: asyncio.Task[None] | None = None
+        self.wakeups: Wakeups | None = None
+        """How processes tell each other by their database, while one of them has no Redis."""
         self._complained = False
 
     # --- Life
@@ -128,6 +133,9 @@ class RedisManager(AsyncPubSubManager, LocalManager):
     def initialize(self) -> None:
         """Begin to listen and to publish."""
         super().initialize()
+        if self.wakeups is not None:
+            self.wakeups.on_help = self._latest
+            self.wakeups.start()
         self._subscriptions.use(self._all_channel)
         self._subscriptions.use(self._stock_channel)
         self._subscriptions.use(self._own_channel)
@@ -139,6 +147,8 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         self._last_state = "degraded"  # nothing to say about it
         if self._ticking is not None:
             self._ticking.cancel()
+        if self.wakeups is not None:
+            await self.wakeups.close()
         await super().close()
         await self._link.close()
         tasks = [task for task in (getattr(self, "thread", None), self._catching_up) if task is not None]
@@ -171,6 +181,12 @@ class RedisManager(AsyncPubSubManager, LocalManager):
             channels = self._channels_of(routes)
             if channels:
                 self._send(channels, _EVENT, b"%b\n%b" % (orjson.dumps((event, skip, routes, stamp)), body))
+            if self.wakeups is None:
+                pass
+            elif stamp is None:
+                self.wakeups.say(event, body, routes, skip)
+            else:
+                self.wakeups.note(stamp)
 
     async def _publish(self, data: dict[str, Any]) -> None:
         """Publish a message of the stock kind: to a room's channel if it is an `emit` to just that room."""
@@ -300,6 +316,8 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         was_down, self._last_state = self._last_state == "degraded", "ok"
         self._unheard = 0
         self.order.hurried = False
+        if self.wakeups is not None:
+            self.wakeups.no_more_help()
         self.trails.forget()  # what others told meanwhile was not heard in its turn
         self.on_state("ok")
         if was_down and self._catching_up is None:
@@ -312,6 +330,11 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         self._last_state, self._down_at = "degraded", asyncio.get_running_loop().time()
         self.order.hurried = True
         self.on_state("degraded")
+        if self.wakeups is not None:
+            self.wakeups.need_help(self._latest())
+
+    def _latest(self) -> list[Stamp]:
+        return self.log.latest(MAX_TOLD_AGAIN)
 
     def _tick(self) -> None:
         """Say that this process is alive, and see whether it hears what it says."""

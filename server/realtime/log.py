@@ -45,6 +45,10 @@ class Log:
             return None
         return list(islice(self._stamps, number - first + 1, None))
 
+    def latest(self, count: int) -> list[Stamp]:
+        """Return the last that were handed out, in order."""
+        return list(islice(self._stamps, max(len(self._stamps) - count, 0), None))
+
     def forget(self) -> None:
         """Forget all: something may be missing between what was handed out and what will be.
 

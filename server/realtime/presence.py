@@ -1,19 +1,23 @@
-"""Where processes tell each other who is connected to them: in memory for one process, in Redis for several.
+"""Where processes tell each other who is connected to them: in memory for one process, else in Redis or the database.
 
-In Redis each user has a hash `process -> state`, and each process a set of its users and a place in a sorted set that
-it renews every few seconds. Whoever finds a place that was not renewed removes that process and everything it said, so
-the users of a killed process go offline although it could not say so. When each user was last in sight stands in a
-sorted set of its own; each process says it again, at every tick, of those who are.
+Each process has a place there, which it renews every few seconds. Whoever finds a place that was not renewed removes
+that process and everything it said, so the users of a killed process go offline although it could not say so. When each
+user was last in sight is there too; each process says it again, at every tick, of those who are.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from server.domain.errors import UnavailableError
 from server.domain.models import PresenceChange, PresenceState
+from server.storage.database import Database
+from server.storage.presence import sum_of
 
 ALIVE_S = 15.0
 """A process that did not say so for this long is dead."""
@@ -67,18 +71,14 @@ class MemoryPresenceStore:
         return before
 
 
-class RedisPresenceStore:
-    """Presence over several processes. While Redis is away this process's own connections are what it knows."""
+class SharedPresenceStore(ABC):
+    """Presence over several processes. While the place is away this process's own connections are what it knows."""
 
-    def __init__(self, redis: Redis, process_id: str, prefix: str = "verihome") -> None:
-        self.processes = f"{prefix}:presence:processes"
-        """A sorted set: until when each process is believed to be alive."""
-        self._seen = f"{prefix}:presence:seen"
-        """A sorted set: when each user was last in sight, in milliseconds since the epoch."""
-        self._user_keys = f"{prefix}:presence:user:"
-        self._process_keys = f"{prefix}:presence:process:"
-        self._redis = redis
-        self._process_id = process_id
+    away: tuple[type[Exception], ...]
+    """What is raised while the place is away."""
+
+    def __init__(self, process_id: str) -> None:
+        self._process_id: Final = process_id
         self._mine = MemoryPresenceStore()
         self._unsaid: set[str] = set()
         self._trouble_at: float | None = None
@@ -89,63 +89,51 @@ class RedisPresenceStore:
         self._unsaid |= states.keys()
         try:
             return await self._say()
-        except (RedisError, OSError, TimeoutError):
+        except self.away:
             self._trouble_at = time.monotonic()
             return here
 
     async def get(self, user_ids: Iterable[str]) -> dict[str, PresenceState]:
         """Return the states of users over all processes."""
-        user_ids = tuple(user_ids)
-        if not user_ids:
+        wanted = tuple(user_ids)
+        if not wanted:
             return {}
         try:
-            pipeline = self._redis.pipeline(transaction=False)
-            for user_id in user_ids:
-                pipeline.hvals(self._user_key(user_id))
-            return dict(zip(user_ids, map(_sum, await pipeline.execute()), strict=True))
-        except (RedisError, OSError, TimeoutError):
+            return await self._get(wanted)
+        except self.away:
             self._trouble_at = time.monotonic()
-            return await self._mine.get(user_ids)
+            return await self._mine.get(wanted)
 
     async def saw(self, moments: Mapping[str, int], forget_before: int) -> None:
         """Record when users were last in sight here, for all processes."""
         await self._mine.saw(moments, forget_before)
         try:
-            pipeline = self._redis.pipeline(transaction=False)
-            if moments:
-                pipeline.zadd(self._seen, dict(moments), gt=True)
-            pipeline.zremrangebyscore(self._seen, "-inf", f"({forget_before}")
-            await pipeline.execute()
-        except (RedisError, OSError, TimeoutError):
+            await self._saw(moments, forget_before)
+        except self.away:
             self._trouble_at = time.monotonic()
 
     async def last_seen(self, user_ids: Iterable[str]) -> dict[str, int]:
         """Return when users were last in sight on any process."""
-        wanted = list(user_ids)
+        wanted = tuple(user_ids)
         found = await self._mine.last_seen(wanted)
         if not wanted:
             return found
         try:
-            scores: list[float | None] = await self._redis.zmscore(self._seen, wanted)
-        except (RedisError, OSError, TimeoutError):
+            elsewhere = await self._last_seen(wanted)
+        except self.away:
             self._trouble_at = time.monotonic()
             return found
-        for user_id, score in zip(wanted, scores, strict=True):
-            if score is not None:
-                found[user_id] = max(int(score), found.get(user_id, 0))
-        return found
+        return found | {user_id: max(moment, found.get(user_id, 0)) for user_id, moment in elsewhere.items()}
 
     async def tick(self) -> dict[str, PresenceChange]:
         """Renew this process's place, and remove processes that did not renew theirs."""
         try:
-            now = float((await self._redis.time())[0])
-            is_new = await self._redis.zadd(self.processes, {self._process_id: now + ALIVE_S})
-            if is_new:
+            if await self._renew(ALIVE_S):
                 self._unsaid |= self._mine.mine().keys()
             changes = await self._say()
             if self._may_bury():
-                changes |= await self._bury_dead(now)
-        except (RedisError, OSError, TimeoutError):
+                changes |= await self._bury()
+        except self.away:
             self._trouble_at = time.monotonic()
             return {}
         else:
@@ -153,16 +141,14 @@ class RedisPresenceStore:
 
     async def close(self) -> None:
         """Let what this process said end soon: others then tell who did not come back to one of them meanwhile."""
-        with suppress(RedisError, OSError, TimeoutError):
-            now = float((await self._redis.time())[0])
-            await self._redis.zadd(self.processes, {self._process_id: now + LEAVING_S}, xx=True)
-        await self._redis.aclose()
+        with suppress(*self.away):
+            await self._leave(LEAVING_S)
 
     async def _say(self) -> dict[str, PresenceChange]:
-        """Put what Redis has not heard yet: what is new, and what could not be said while it was away."""
+        """Put what was not said yet: what is new, and what could not be said while the place was away."""
         saying, self._unsaid = self._unsaid, set()
         try:
-            return await self._put(self._process_id, await self._mine.get(saying))
+            return await self._put(await self._mine.get(saying))
         except BaseException:
             self._unsaid |= saying
             raise
@@ -174,9 +160,78 @@ class RedisPresenceStore:
         self._trouble_at = None
         return True
 
-    async def _bury_dead(self, now: float) -> dict[str, PresenceChange]:
+    @abstractmethod
+    async def _put(self, states: States) -> dict[str, PresenceChange]:
+        """Record states of users on this process; exactly what this changed over all is returned."""
+
+    @abstractmethod
+    async def _get(self, user_ids: Sequence[str]) -> dict[str, PresenceState]: ...
+
+    @abstractmethod
+    async def _saw(self, moments: Mapping[str, int], forget_before: int) -> None: ...
+
+    @abstractmethod
+    async def _last_seen(self, user_ids: Sequence[str]) -> dict[str, int]: ...
+
+    @abstractmethod
+    async def _renew(self, alive_s: float) -> bool:
+        """Renew the place by the clock that all share; returns whether it is new."""
+
+    @abstractmethod
+    async def _bury(self) -> dict[str, PresenceChange]:
+        """Remove dead processes; each is removed by one process only."""
+
+    @abstractmethod
+    async def _leave(self, alive_s: float) -> None:
+        """Let the place, if there is one, end soon."""
+
+
+class RedisPresenceStore(SharedPresenceStore):
+    """In Redis: for each user a hash `process -> state`, for each process a set of its users, sorted sets for times."""
+
+    away = (RedisError, OSError, TimeoutError)
+
+    def __init__(self, redis: Redis, process_id: str, prefix: str = "verihome") -> None:
+        super().__init__(process_id)
+        self.processes = f"{prefix}:presence:processes"
+        """A sorted set: until when each process is believed to be alive."""
+        self._seen = f"{prefix}:presence:seen"
+        """A sorted set: when each user was last in sight, in milliseconds since the epoch."""
+        self._user_keys = f"{prefix}:presence:user:"
+        self._process_keys = f"{prefix}:presence:process:"
+        self._redis = redis
+
+    async def close(self) -> None:
+        """Let what this process said end soon, and disconnect."""
+        await super().close()
+        await self._redis.aclose()
+
+    async def _get(self, user_ids: Sequence[str]) -> dict[str, PresenceState]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for user_id in user_ids:
+            pipeline.hvals(self._user_key(user_id))
+        return dict(zip(user_ids, map(_sum, await pipeline.execute()), strict=True))
+
+    async def _saw(self, moments: Mapping[str, int], forget_before: int) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        if moments:
+            pipeline.zadd(self._seen, dict(moments), gt=True)
+        pipeline.zremrangebyscore(self._seen, "-inf", f"({forget_before}")
+        await pipeline.execute()
+
+    async def _last_seen(self, user_ids: Sequence[str]) -> dict[str, int]:
+        scores: list[float | None] = await self._redis.zmscore(self._seen, list(user_ids))
+        return {user_id: int(score) for user_id, score in zip(user_ids, scores, strict=True) if score is not None}
+
+    async def _renew(self, alive_s: float) -> bool:
+        return bool(await self._redis.zadd(self.processes, {self._process_id: await self._now() + alive_s}))
+
+    async def _leave(self, alive_s: float) -> None:
+        await self._redis.zadd(self.processes, {self._process_id: await self._now() + alive_s}, xx=True)
+
+    async def _bury(self) -> dict[str, PresenceChange]:
         changes: dict[str, PresenceChange] = {}
-        dead: list[bytes] = await self._redis.zrangebyscore(self.processes, "-inf", now)  # type: ignore[assignment]
+        dead: list[bytes] = await self._redis.zrangebyscore(self.processes, "-inf", await self._now())  # type: ignore[assignment]
         for name in dead:
             changes |= await self._remove(name.decode())
         return changes
@@ -186,11 +241,14 @@ class RedisPresenceStore:
             return {}  # another process was faster
         members: set[bytes] = await self._redis.smembers(self._process_key(process_id))  # type: ignore[assignment]
         user_ids = [name.decode() for name in members]
-        changes = await self._put(process_id, dict.fromkeys(user_ids, "offline"))
+        changes = await self._put_of(process_id, dict.fromkeys(user_ids, "offline"))
         await self._redis.delete(self._process_key(process_id))
         return changes
 
-    async def _put(self, process_id: str, states: States) -> dict[str, PresenceChange]:
+    async def _put(self, states: States) -> dict[str, PresenceChange]:
+        return await self._put_of(self._process_id, states)
+
+    async def _put_of(self, process_id: str, states: States) -> dict[str, PresenceChange]:
         if not states:
             return {}
         # One transaction: what was read before and after is what this very change did.
@@ -210,6 +268,9 @@ class RedisPresenceStore:
             for index, user_id in enumerate(states)
         }
 
+    async def _now(self) -> float:
+        return float((await self._redis.time())[0])
+
     def _user_key(self, user_id: str) -> str:
         return self._user_keys + user_id
 
@@ -218,7 +279,67 @@ class RedisPresenceStore:
 
 
 def _sum(states: Iterable[bytes]) -> PresenceState:
-    found = set(states)
-    if b"online" in found:
-        return "online"
-    return "away" if found else "offline"
+    return sum_of([state.decode() for state in states])
+
+
+class DatabasePresenceStore(SharedPresenceStore):
+    """In the database that the processes share, where there is no Redis."""
+
+    away = (UnavailableError,)
+
+    def __init__(self, database: Database, process_id: str) -> None:
+        super().__init__(process_id)
+        self._database = database
+        self._late: dict[str, PresenceChange] = {}
+        """What changed by a write that was given up as lost."""
+
+    async def set(self, states: States) -> dict[str, PresenceChange]:
+        """Record the states of users on this process, and return how they changed over all.
+
+        While the database is away nothing is returned: nobody could be told. The next tick says it.
+        """
+        await self._mine.set(states)
+        self._unsaid |= states.keys()
+        try:
+            return await self._say()
+        except UnavailableError:
+            self._trouble_at = time.monotonic()
+            return {}
+
+    async def _put(self, states: States) -> dict[str, PresenceChange]:
+        process_id, changes = self._process_id, dict[str, PresenceChange]()
+        if states:
+            changes = await self._database.write(lambda work: work.presence.put(process_id, states), self._changed_late)
+        late, self._late = self._late, {}
+        return late | {user_id: _after(late.get(user_id), change) for user_id, change in changes.items()}
+
+    async def _get(self, user_ids: Sequence[str]) -> dict[str, PresenceState]:
+        return await self._database.read(lambda work: work.presence.get(user_ids))
+
+    async def _saw(self, moments: Mapping[str, int], forget_before: int) -> None:
+        await self._database.write(lambda work: work.presence.saw(moments, forget_before))
+
+    async def _last_seen(self, user_ids: Sequence[str]) -> dict[str, int]:
+        return await self._database.read(lambda work: work.presence.last_seen(user_ids))
+
+    async def _renew(self, alive_s: float) -> bool:
+        process_id, alive_ms = self._process_id, int(alive_s * 1000)
+        return await self._database.write(lambda work: work.presence.renew(process_id, alive_ms), self._renewed_late)
+
+    async def _bury(self) -> dict[str, PresenceChange]:
+        return await self._database.write(lambda work: work.presence.bury(), self._changed_late)
+
+    async def _leave(self, alive_s: float) -> None:
+        process_id, alive_ms = self._process_id, int(alive_s * 1000)
+        await self._database.write(lambda work: work.presence.leave(process_id, alive_ms))
+
+    def _renewed_late(self, is_new: bool) -> None:  # noqa: FBT001 - a result
+        if is_new:
+            self._unsaid |= self._mine.mine().keys()
+
+    def _changed_late(self, changes: Mapping[str, PresenceChange]) -> None:
+        self._late |= {user_id: _after(self._late.get(user_id), change) for user_id, change in changes.items()}
+
+
+def _after(former: PresenceChange | None, change: PresenceChange) -> PresenceChange:
+    return change if former is None else PresenceChange(former.before, change.after)

@@ -9,8 +9,10 @@ from prometheus_client.registry import Collector
 
 from server.dispatch import Dispatcher
 from server.domain.errors import ForbiddenError, UnavailableError
+from server.realtime.cluster import RedisManager
 from server.realtime.managers import LocalManager
 from server.realtime.publisher import Publisher
+from server.realtime.recovery import Recovery
 from server.routes.credentials import bearer_token
 from server.routes.metrics import Metrics
 from server.routes.rest import is_loopback, respond
@@ -62,7 +64,9 @@ class HealthRoutes:
             database = "away"
         draining = self._connections.draining
         status = 200 if database == "ok" and not draining else 503
-        parts = {"database": database, "redis": self._manager.cluster_state, "draining": draining}
+        cluster = self._manager.cluster_state
+        redis = cluster if isinstance(self._manager, RedisManager) else "off"
+        parts = {"database": database, "cluster": cluster, "redis": redis, "draining": draining}
         return web.json_response({"status": "ready" if status == 200 else "not ready", **parts}, status=status)  # noqa: PLR2004
 
     async def _metrics(self, request: web.Request) -> web.Response:
@@ -80,10 +84,12 @@ class StateCollector(Collector):
         database: Database,
         manager: LocalManager,
         publisher: Publisher,
+        recovery: Recovery,
         stats: StatsService,
         limits: Limits,
         push: PushService | None,
     ) -> None:
+        self._recovery = recovery
         self._limits = limits
         self._push = push
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {
@@ -91,7 +97,10 @@ class StateCollector(Collector):
             "verihome_online_users": ("Users with a connection here.", lambda: stats.read().online_users),
             "verihome_write_queue_depth": ("Writes that wait to be committed.", lambda: database.writer.depth),
             "verihome_read_queue_depth": ("Reads that wait for a connection.", lambda: database.reader.depth),
-            "verihome_redis_up": ("1 while joined to Redis.", lambda: float(manager.cluster_state == "ok")),
+            "verihome_cluster_up": (
+                "1 while other processes are heard, and hear this one.",
+                lambda: float(manager.cluster_state == "ok"),
+            ),
         }
         self._counters: dict[str, tuple[str, Callable[[], float]]] = {
             "verihome_messages": ("Messages stored.", lambda: stats.read().total_messages_sent),
@@ -102,6 +111,10 @@ class StateCollector(Collector):
             "verihome_reads": ("Reads done.", lambda: database.reader.jobs),
             "verihome_cluster_received": ("Messages of other processes.", lambda: manager.received),
             "verihome_cluster_dropped": ("Events not told to other processes.", lambda: manager.dropped),
+            "verihome_order_filled": (
+                "Events read from the database since they did not come.",
+                lambda: manager.order.filled,
+            ),
             "verihome_publish_failures": ("Events that could not be told.", lambda: publisher.failures),
         }
 
@@ -115,6 +128,8 @@ class StateCollector(Collector):
         yield _counter(
             "verihome_refused_connections", "Connections refused as too many.", "limit", self._limits.refused
         )
+        outcomes = {"recovered": self._recovery.recovered, "refused": self._recovery.refused}
+        yield _counter("verihome_recoveries", "Clients that came back to go on where they were.", "outcome", outcomes)
         if self._push is not None:
             yield GaugeMetricFamily("verihome_push_queue_depth", "Pushes that wait.", value=self._push.depth)
             yield _counter("verihome_pushes", "What became of pushes.", "outcome", self._push.outcomes)

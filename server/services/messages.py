@@ -15,6 +15,7 @@ from server.services.ports import Clock, Publisher
 from server.storage.append import Appended, NewMessage
 from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
+from server.storage.writer import Late
 
 Settle = Callable[[Message | Exception], None]
 
@@ -65,14 +66,19 @@ class MessageService:
         new = NewMessage(new_id(), thread_id, sender_id, content, client_id, self._now())
         self._database.append_then(new, partial(self._stored, settle))
 
-    def _stored(self, settle: Settle, outcome: Appended | Exception) -> None:
+    def _stored(self, settle: Settle, outcome: Appended | Late | Exception) -> None:
         if isinstance(outcome, Exception):
             settle(outcome)
-            return
-        if outcome.created:
+        elif isinstance(outcome, Late):
+            self._tell(outcome.result)  # the sender was told that nobody knows; it may ask again
+        else:
+            self._tell(outcome)
+            settle(outcome.message)
+
+    def _tell(self, stored: Appended) -> None:
+        if stored.created:
             self.sent += 1
-            self._publisher.publish(MessageSent(outcome.message, outcome.audience))
-        settle(outcome.message)
+            self._publisher.publish(MessageSent(stored.message, stored.audience))
 
     async def history(self, actor: Actor, command: GetHistory) -> HistoryPage:
         """Return a stretch of a thread's messages.

@@ -21,7 +21,7 @@ from server.storage.append import Append, Appended, NewMessage
 from server.storage.audiences import Audiences
 from server.storage.reader import Job, Reader
 from server.storage.unit_of_work import UnitOfWork
-from server.storage.writer import Work, Writer
+from server.storage.writer import Late, Work, Writer
 
 T = TypeVar("T")
 
@@ -45,25 +45,30 @@ class Database(ABC):
 
         Raises:
             NotFoundError: there is no such thread, or the sender is not in it.
-            UnavailableError: the database is away or the queue is full; nothing was stored.
+            UnavailableError: the database is away, or the queue is full. The message may yet be stored; sent again with
+                the same `client_message_id` it is not stored twice.
         """
         return await self.writer.submit(message)  # type: ignore[no-any-return]
 
-    def append_then(self, message: NewMessage, settle: Callable[[Appended | Exception], None]) -> None:
+    def append_then(self, message: NewMessage, settle: Callable[[Appended | Late | Exception], None]) -> None:
         """Store a message as `append` does; `settle` is called with the outcome, without a task or future for it.
+
+        It is called again with `Late`, after an `UnavailableError`, if the message is stored after all.
 
         Raises:
             UnavailableError: the queue is full; `settle` is not called.
         """
         self.writer.put(message, settle)
 
-    async def write(self, job: Callable[[UnitOfWork], T]) -> T:
+    async def write(self, job: Callable[[UnitOfWork], T], late: Callable[[T], None] | None = None) -> T:
         """Run a job in a transaction, in turn with all other writes of this process.
 
+        `late` is called with the result of a job that is stored although `UnavailableError` was raised.
+
         Raises:
-            UnavailableError: the database is away or the queue is full; nothing was stored.
+            UnavailableError: the database is away, or the queue is full.
         """
-        return await self.writer.submit(job)  # type: ignore[no-any-return]
+        return await self.writer.submit(job, late)  # type: ignore[no-any-return]
 
     async def read(self, job: Callable[[UnitOfWork], T]) -> T:
         """Run a job that only reads, beside the writes; with others that wait at the same time, on one connection.
@@ -139,11 +144,18 @@ class Database(ABC):
 
 GAVE_WAY = ("40001", "40P01")
 """PostgreSQL ended a transaction for the sake of another: serialization failure, deadlock."""
+AWAY_STATES = ("08", "25006", "53", "57P", "58")
+"""How PostgreSQL's codes begin of: connection lost, standby, no resources (disk, ...), going down, I/O error."""
 
 
 def is_away(error: Exception) -> bool:
     """Tell whether an error means that the database cannot be reached now: there are many ways."""
-    if not isinstance(error, DBAPIError):
-        return isinstance(error, AWAY)
-    gave_way = getattr(error.orig, "sqlstate", None) in GAVE_WAY
-    return isinstance(error, AWAY) or error.connection_invalidated or gave_way
+    code = sqlstate(error)
+    if code.startswith(AWAY_STATES) or code in GAVE_WAY:
+        return True
+    return isinstance(error, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def sqlstate(error: Exception) -> str:
+    """Return PostgreSQL's code of an error; empty if it has none."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) or ""

@@ -3,24 +3,38 @@
 A transaction that held the locks of many threads in the order of arrival could dead-lock with another process; a run of
 messages locks its threads in id order, and a single job locks one thread, so none can. Reads run beside, in autocommit:
 each statement sees what is committed, and callers read a thread's `rev` before its rows.
+
+A server that is frozen, or behind a network that is cut, answers nothing and breaks no connection. A read is given up
+after `ANSWER_WITHIN_S` by breaking its connection; then a breaker refuses reads at once until one is answered. A
+write is not given up so soon: whether it is stored is known only by its answer, and others must hear of it if it is.
 """
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from server.storage.database import Database
+from server.domain.errors import UnavailableError
+from server.storage.append import Appended, NewMessage
+from server.storage.append_io import append_io
+from server.storage.breaker import Breaker
+from server.storage.database import GAVE_WAY, Database, is_away, sqlstate
+from server.storage.messages import MessageRepository
 from server.storage.reader import Job
-from server.storage.writer import Work, segments
+from server.storage.writer import ANSWER_WITHIN_S, Work, segments
 
 CONNECTIONS = 10
 READS_AT_ONCE = 8
 """The other connections are for writing."""
-CONNECT_TIMEOUT_S = 2
-COMMAND_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = ANSWER_WITHIN_S
+WRITE_TIMEOUT_S = 30
+"""So long is a server's answer to a write waited for: callers are told much sooner that it is not known."""
+ASK_AGAIN_S = 0.25
 
 
 class PostgresDatabase(Database):
@@ -28,44 +42,127 @@ class PostgresDatabase(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(READS_AT_ONCE)
-        self._engine = postgres_engine(url)
+        self._engine = postgres_engine(url, command_timeout_s=WRITE_TIMEOUT_S)
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-
-    async def _read(self, jobs: Sequence[Job]) -> Sequence[Any]:
-        with self._unavailable_when_away():
-            async with self._reader.connect() as connection:
-                return await connection.run_sync(self._run_jobs, jobs)
+        self._breaker = Breaker()
 
     async def close(self) -> None:
         """Commit what is queued and close all connections."""
         await super().close()
         await self._engine.dispose()
 
+    async def _read(self, jobs: Sequence[Job]) -> Sequence[Any]:
+        self._breaker.check()
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + ANSWER_WITHIN_S
+        try:
+            outcomes = await self._trip(jobs, deadline)
+            if _is_of_dead_connection(outcomes[-1]) and clock() < deadline:
+                done = outcomes[:-1]
+                outcomes = [*done, *await self._trip(jobs[len(done) :], deadline)]
+        finally:
+            self._breaker.note(timed_out=clock() >= deadline)
+        return outcomes
+
+    async def _trip(self, jobs: Sequence[Job], deadline: float) -> Sequence[Any]:
+        with self._unavailable_when_away():
+            async with asyncio.timeout_at(deadline):
+                connection = await self._reader.connect()
+            # A cancelled query would first wait for the server; a broken connection does not.
+            cut = asyncio.get_running_loop().call_at(deadline, _break, connection)
+            try:
+                return await connection.run_sync(self._run_jobs, jobs)
+            finally:
+                cut.cancel()
+                await connection.close()
+
     async def _commit(self, works: Sequence[Work]) -> Sequence[Any]:
         outcomes: list[Any] = []
         for segment in segments(works):
-            outcomes += await self._try_segment(segment)
+            try:
+                outcomes += await self._write_segment(segment)
+            except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
+                outcomes += self._refused(error, segment)
+                if is_away(error) and sqlstate(error) not in GAVE_WAY:
+                    # Each of the others would wait in vain likewise.
+                    return outcomes + [UnavailableError()] * (len(works) - len(outcomes))
         return outcomes
 
-    async def _try_segment(self, segment: Sequence[Work]) -> list[Any]:
-        try:
-            async with self._engine.begin() as connection:
-                return await connection.run_sync(self._run_segment, segment)
-        except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
-            return list(self._refused(error, segment))
+    async def _write_segment(self, segment: Sequence[Work]) -> list[Any]:
+        async with self._engine.connect() as connection:
+            transaction = await connection.begin()
+            outcomes = await connection.run_sync(self._run_segment, segment)
+            try:
+                await transaction.commit()
+            except Exception as error:
+                if not is_away(error) or not isinstance(segment[0], NewMessage):
+                    raise
+                self._warn(error)
+            else:
+                return outcomes
+        return await self._find_out(segment, outcomes)  # type: ignore[arg-type]
+
+    async def _find_out(self, segment: Sequence[NewMessage], outcomes: Sequence[Any]) -> list[Any]:
+        """Return which messages are stored, of a commit that was not answered; others must hear of them.
+
+        Raises:
+            TimeoutError: the database did not come back in time.
+        """
+        async with asyncio.timeout(WRITE_TIMEOUT_S):
+            while True:
+                try:
+                    async with self._engine.begin() as connection:
+                        stored = await connection.run_sync(_stored, segment)
+                except Exception as error:
+                    if not is_away(error):
+                        raise
+                    await asyncio.sleep(ASK_AGAIN_S)
+                else:
+                    return [_found(outcome, stored) for outcome in outcomes]
 
 
-def postgres_engine(url: str) -> AsyncEngine:
+def _is_of_dead_connection(outcome: Any) -> bool:
+    cause = outcome.__cause__ if isinstance(outcome, UnavailableError) else None
+    return isinstance(cause, DBAPIError) and cause.connection_invalidated
+
+
+def _stored(connection: Connection, segment: Sequence[NewMessage]) -> set[str]:
+    # The lock makes this wait for the very transaction, in case that it still goes on over there.
+    list(append_io(connection).lock_threads(sorted({new.thread_id for new in segment})))
+    return set(MessageRepository(connection).by_ids([new.id for new in segment]))
+
+
+def _found(outcome: Any, stored: set[str]) -> Any:
+    is_lost = isinstance(outcome, Appended) and outcome.created and outcome.message.id not in stored
+    return UnavailableError() if is_lost else outcome
+
+
+def postgres_engine(url: str, command_timeout_s: float | None = None) -> AsyncEngine:
     """Return an asyncpg engine for a URL as Heroku and libpq write it (`postgres://...?sslmode=require`)."""
     dsn, connect_args = asyncpg_dsn(url)
-    return create_async_engine(
+    engine = create_async_engine(
         dsn,
         pool_size=CONNECTIONS,
         max_overflow=0,
         pool_timeout=CONNECT_TIMEOUT_S,
         pool_pre_ping=False,
-        connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S, **connect_args},
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": command_timeout_s, **connect_args},
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_dead)
+    return engine
+
+
+def _refuse_dead(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Have the pool make a new connection for one that the server has closed: that is known without asking it."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _break(connection: AsyncConnection) -> None:
+    sync = connection.sync_connection
+    if sync is not None and not sync.invalidated:
+        driver: Any = sync.connection.driver_connection
+        driver.terminate()
 
 
 def asyncpg_dsn(url: str) -> tuple[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ from server.storage.unit_of_work import UnitOfWork
 MAX_WAITING = 10_000
 MAX_BATCH = 16
 """More would keep the first of them waiting for the last, and gain nothing."""
-STALLED_S = 2.0
+STALLED_S = 1.75
 
 Job = Callable[[UnitOfWork], Any]
 Trip = Callable[[Sequence[Job]], Awaitable[Sequence[Any]]]

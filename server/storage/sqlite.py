@@ -28,10 +28,11 @@ from server.storage.append import Append, NewMessage
 from server.storage.append_io import SqliteLoopAppendIo
 from server.storage.database import Database
 from server.storage.reader import Job
-from server.storage.writer import Work, segments
+from server.storage.writer import ANSWER_WITHIN_S, Work, segments
 
 READERS = 4
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_MS = 1_500
+"""Less than `ANSWER_WITHIN_S`: whoever waits is refused with the reason, and the next in the queue has a chance."""
 CACHE_KIB = 32 * 1024
 CHECKPOINT_PAGES = 8_000
 """So long may the log be (32 MiB) before a commit copies it into the file."""
@@ -172,14 +173,19 @@ class SqliteDatabase(Database):
         try:
             with connection.begin_nested():
                 return self._run_segment(connection, segment)
-        except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
+        except Exception as error:
+            driver: Any = connection.connection.driver_connection
+            if not driver.in_transaction:
+                raise  # SQLite took back the whole batch (the disk is full): what came before is lost with it
             return list(self._refused(error, segment))
 
     async def _read(self, jobs: Sequence[Job]) -> Sequence[Any]:
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read_batch, jobs)
+        with self._unavailable_when_away():
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read_batch, jobs)
 
     def _read_batch(self, jobs: Sequence[Job]) -> list[Any]:
-        with self._unavailable_when_away(), self._read_engine.connect() as connection:
+        with self._read_engine.connect() as connection:
             return self._run_jobs(connection, jobs)
 
 

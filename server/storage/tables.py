@@ -191,3 +191,31 @@ idempotency_keys = Table(
     PrimaryKeyConstraint("actor", "path", "key", name="pk_idempotency_keys"),
     Index("ix_idempotency_keys_created_at", "created_at"),
 )
+
+# Who is connected to which process, where there is no Redis to say it in. On PostgreSQL these are not logged: they are
+# empty after a crash of it, and processes then say again what they know.
+presence_processes = Table(
+    "presence_processes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # By the database's clock: until then the process is believed to be alive.
+    Column("alive_until", BigInteger, nullable=False),
+)
+
+presence_states = Table(
+    "presence_states",
+    metadata,
+    Column("user_id", Text, nullable=False),
+    Column("process_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    PrimaryKeyConstraint("user_id", "process_id", name="pk_presence_states"),
+    Index("ix_presence_states_process_id", "process_id"),
+)
+
+presence_seen = Table(
+    "presence_seen",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
+    Index("ix_presence_seen_seen_at", "seen_at"),
+)

@@ -4,10 +4,12 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from server.storage.activity import ActivityRepository
 from server.storage.changes import ChangesRepository
 from server.storage.idempotency import IdempotencyRepository
 from server.storage.messages import MessageRepository
 from server.storage.notifications import NotificationRepository
+from server.storage.presence import PresenceRepository
 from server.storage.push import PushRepository
 from server.storage.receipts import ReceiptRepository
 from server.storage.revocations import RevocationRepository
@@ -65,3 +67,13 @@ class UnitOfWork:
     def idempotency(self) -> IdempotencyRepository:
         """Kept answers."""
         return IdempotencyRepository(self._connection)
+
+    @cached_property
+    def activity(self) -> ActivityRepository:
+        """What changed lately."""
+        return ActivityRepository(self._connection)
+
+    @cached_property
+    def presence(self) -> PresenceRepository:
+        """Who is connected to which process."""
+        return PresenceRepository(self._connection)

@@ -2,14 +2,18 @@
 
 Jobs enter in the order in which they are submitted and their futures resolve in that order, so a process publishes the
 events of a thread in `rev` order without sorting them. A full queue is refused at once rather than kept waiting.
+
+Nobody waits longer than `ANSWER_WITHIN_S`. What has not begun by then never will. Of a batch that is being committed
+nobody knows: those who wait are refused, and if it is stored after all they are told so once more, as `Late`.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -19,11 +23,22 @@ from server.storage.unit_of_work import UnitOfWork
 
 MAX_QUEUED = 10_000
 MAX_BATCH = 1_000
+ANSWER_WITHIN_S = 1.75
+"""Later than this the answer is that the database is away."""
+WATCH_EVERY_S = 0.1
+CLOSE_WITHIN_S = 4.0
 
 Job = Callable[[UnitOfWork], Any]
 Work = NewMessage | Job
 Settle = Callable[[Any], None]
 Commit = Callable[[Sequence[Work]], Awaitable[Sequence[Any]]]
+
+
+class Late(NamedTuple):
+    """The result of a write that was refused for lack of an answer, and was stored after all."""
+
+    result: Any
+
 
 log = structlog.get_logger()
 
@@ -35,7 +50,11 @@ class Writer:
         self._commit = commit
         self._max_queued = max_queued
         self._max_batch = max_batch
-        self._queue: deque[tuple[Work, Settle]] = deque()
+        self._queue: deque[tuple[Work, Settle, float]] = deque()
+        self._batch: Sequence[tuple[Work, Settle, float]] = ()
+        self._given_up = 0
+        """So many of the batch, from its beginning, were refused since they waited too long."""
+        self._watch_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
         self.batches = 0
@@ -46,49 +65,78 @@ class Writer:
         """How many writes wait."""
         return len(self._queue)
 
-    def submit(self, work: Work) -> asyncio.Future[Any]:
+    def submit(self, work: Work, late: Settle | None = None) -> asyncio.Future[Any]:
         """Queue a write; the future resolves once it is committed, or with why it was not.
+
+        `late` is called with the result of a write that is stored although its future said that it was not.
 
         Raises:
             UnavailableError: the queue is full, or closed.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.put(work, partial(_resolve, future))
+        self.put(work, partial(_resolve, future, late))
         return future
 
     def put(self, work: Work, settle: Settle) -> None:
         """Queue a write; `settle` is called once it is committed, with its result, or with why it was not.
 
+        It is called a second time, with `Late`, if that was `UnavailableError` and the write is stored after all.
+
         Raises:
-            UnavailableError: the queue is full, or closed; `settle` is not called then.
+            UnavailableError: the queue is full, closed or stuck; `settle` is not called then.
         """
-        if self._closed or len(self._queue) >= self._max_queued:
+        if self._closed or self._given_up or len(self._queue) >= self._max_queued:
             raise UnavailableError
-        self._queue.append((work, settle))
+        self._queue.append((work, settle, time.monotonic()))
         if self._task is None:
             self._task = asyncio.create_task(self._drain(), name="writer")
+            if self._watch_timer is None:
+                self._watch_later()
 
     async def close(self) -> None:
-        """Refuse new writes and commit those that wait."""
+        """Refuse new writes and commit those that wait, as far as that can be done in a few seconds."""
         self._closed = True
-        while self._task is not None:
+        if self._task is not None and not (await asyncio.wait({self._task}, timeout=CLOSE_WITHIN_S))[0]:
+            self._task.cancel()
             await asyncio.wait({self._task})
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
 
     async def _drain(self) -> None:
         try:
             while self._queue:
                 size = min(len(self._queue), self._max_batch)
-                batch = [self._queue.popleft() for _ in range(size)]
+                batch = self._batch = [self._queue.popleft() for _ in range(size)]
                 self.batches += 1
                 self.works += size
                 try:
-                    outcomes = await self._commit([work for work, _ in batch])
+                    outcomes = await self._commit([work for work, _, _ in batch])
                 except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
                     outcomes = [error] * size
-                for (_, settle), outcome in zip(batch, outcomes, strict=True):
+                given_up, self._given_up, self._batch = self._given_up, 0, ()
+                for (_, settle, _), outcome in zip(batch[:given_up], outcomes, strict=False):
+                    if not isinstance(outcome, Exception):
+                        _settle(settle, Late(outcome))
+                for (_, settle, _), outcome in zip(batch[given_up:], outcomes[given_up:], strict=True):
                     _settle(settle, outcome)
         finally:
             self._task = None
+
+    def _watch_later(self) -> None:
+        self._watch_timer = asyncio.get_running_loop().call_later(WATCH_EVERY_S, self._watch)
+
+    def _watch(self) -> None:
+        """Refuse those who have waited too long."""
+        self._watch_timer = None
+        if self._task is None:
+            return
+        began_before = time.monotonic() - ANSWER_WITHIN_S
+        while self._given_up < len(self._batch) and self._batch[self._given_up][2] < began_before:
+            self._given_up += 1
+            _settle(self._batch[self._given_up - 1][1], UnavailableError())
+        while self._queue and self._queue[0][2] < began_before:
+            _settle(self._queue.popleft()[1], UnavailableError())
+        self._watch_later()
 
 
 def segments(works: Sequence[Work]) -> Iterator[list[Work]]:
@@ -107,7 +155,11 @@ def _settle(settle: Settle, outcome: Any) -> None:
         log.exception("outcome of a write not told")
 
 
-def _resolve(future: asyncio.Future[Any], outcome: Any) -> None:
+def _resolve(future: asyncio.Future[Any], late: Settle | None, outcome: Any) -> None:
+    if isinstance(outcome, Late):
+        if late is not None:
+            late(outcome.result)
+        return
     if future.done():  # its caller was cancelled; the write stands
         return
     if isinstance(outcome, BaseException):
