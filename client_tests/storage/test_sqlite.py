@@ -1,14 +1,19 @@
 """Where SQLite's commits happen: small ones on the event loop, whatever might wait in a thread."""
 
 import asyncio
+import errno
+import os
 import sqlite3
 import threading
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from client_tests.storage.conftest import make_thread, new_message, send
+from server.domain.errors import UnavailableError
 from server.storage import sqlite
 from server.storage.append import Append
 from server.storage.database import Database
@@ -53,13 +58,75 @@ async def test_large_batch_is_committed_in_the_thread(normal: Database, committe
     assert threading.get_ident() not in committed_in
 
 
-async def test_full_is_committed_in_the_thread(sqlite_url: str, committed_in: list[int]) -> None:
-    """A commit that waits for the disk never does so on the event loop."""
+@pytest.fixture
+async def full(sqlite_url: str) -> AsyncIterator[Database]:
+    """A database whose commits survive a power cut."""
     database = open_database(sqlite_url, sqlite_synchronous="FULL")
-    await send(database, await make_thread(database, "1"), "1", "a")
+    yield database
     await database.close()
-    assert len(committed_in) == 1
-    assert threading.get_ident() not in committed_in
+
+
+async def test_full_answers_once_the_log_is_on_the_disk(
+    sqlite_url: str, full: Database, committed_in: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit is the event loop's, the wait for the disk is a thread's, and nobody is answered before."""
+    thread_id = await make_thread(full, "1")
+    log, on_disk, synced = Path(f"{sqlite_path(sqlite_url)}-wal"), threading.Event(), []
+
+    def slow_sync(descriptor: int) -> None:
+        assert on_disk.wait(5)
+        synced.append((os.path.samestat(os.fstat(descriptor), log.stat()), threading.get_ident()))
+
+    monkeypatch.setattr(sqlite, "sync", slow_sync)
+    sending = asyncio.create_task(full.append(new_message(thread_id, "1")))
+    while (await full.read(lambda work: work.threads.get(thread_id, "1"))).last_seq == 0:
+        pass  # committed it is
+    assert not sending.done()
+    on_disk.set()
+    assert (await sending).message.seq == 1
+    assert committed_in == [threading.get_ident()]
+    ((is_log, thread),) = synced
+    assert is_log
+    assert thread != threading.get_ident()
+
+
+async def test_full_with_a_disk_that_fails_is_unavailable(full: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is not told that it is stored tries again, and by its id it is the same message."""
+    thread_id = await make_thread(full, "1")
+    message = new_message(thread_id, "1", client_message_id=str(uuid.uuid4()))
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "sync", fail)
+        with pytest.raises(UnavailableError):
+            await full.append(message)
+    assert (await full.append(message)).message.seq == 1
+
+
+@pytest.mark.parametrize(("synchronous", "in_thread", "on_loop"), [("FULL", 2, 1), ("EXTRA", 3, 1), ("NORMAL", 1, 1)])
+async def test_jobs_are_as_synchronous_as_configured(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, synchronous: str, in_thread: int, on_loop: int
+) -> None:
+    """SQLite itself syncs what the thread commits, also after messages that were committed on the event loop."""
+    found: list[int] = []
+    run = Append.run
+
+    def noting(self: Append, batch: list[object]) -> object:
+        found.append(self._connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+        return run(self, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Append, "run", noting)
+    database = open_database(sqlite_url, sqlite_synchronous=synchronous)
+    thread_id = await make_thread(database, "1")
+    for _ in range(2):
+        await send(database, thread_id, "1", "a")
+        found.append(
+            await database.write(lambda work: work._connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+        )
+    await database.close()
+    assert found == [on_loop, in_thread, on_loop, in_thread]
 
 
 async def test_slow_disk_is_left_to_the_thread(

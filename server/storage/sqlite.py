@@ -5,14 +5,16 @@ process go through one thread, a batch at a time in one `BEGIN IMMEDIATE` transa
 Several processes may share a file: `busy_timeout` lets them take turns. With `synchronous=FULL` (the default) a commit
 survives a power cut; group commit pays for the fsync.
 
-Below FULL a commit waits for no disk. Then a batch of messages that is not large is committed on the event loop, where
-it costs less than handing it to a thread and the interpreter's lock back and forth. What might wait there goes to the
-thread as ever: other jobs, a file that another process is writing to, a disk that proves slow, and checkpoints.
+A batch of messages that is not large is committed on the event loop, where it costs less than handing it to a thread
+and the interpreter's lock back and forth. It is committed there as on NORMAL, which waits for no disk. On FULL a thread
+then syncs the log, which is what SQLite would have done, before anybody is answered. What might wait on the loop goes
+to the thread as a whole: other jobs, a file that another process is writing to, a disk that proves slow, checkpoints.
 """
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +45,10 @@ SLOW_FOR_S = 30.0
 ROWS_A_CHECKPOINT = 3_000
 """So many rows are changed between checkpoints by the thread; a commit on the event loop should find none to make."""
 
+sync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+"""Waits until a file is on the disk."""
+
+_SYNCING = {"FULL", "EXTRA"}
 _PRIMARY_CODE = 0xFF
 """What is left of an extended result code is what kind of error it is."""
 
@@ -55,8 +61,9 @@ class SqliteDatabase(Database):
         self._write_engine = sqlite_engine(path, synchronous=synchronous, begin="BEGIN IMMEDIATE", connections=1)
         self._read_engine = sqlite_engine(path, synchronous=synchronous, begin="BEGIN", connections=READERS + 1)
         self._writer: Connection | None = None
-        self._patience_ms: int | None = None
-        self._never_syncs = synchronous in {"NORMAL", "OFF"}
+        self._is_set_for_loop: bool | None = None
+        self._synchronous = synchronous
+        self._log_path = f"{path}-wal"
         self._on_loop_from_s = 0.0
         self._checkpointed_rows = 0
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
@@ -83,13 +90,14 @@ class SqliteDatabase(Database):
             if loop.time() - began_s > SLOW_COMMIT_S:
                 self._on_loop_from_s = loop.time() + SLOW_FOR_S
             if outcomes is not None:
+                if self._synchronous in _SYNCING:
+                    await loop.run_in_executor(self._write_thread, self._sync_log)
                 return outcomes
         return await loop.run_in_executor(self._write_thread, self._commit_batch, works)
 
     def _belongs_on_loop(self, works: Sequence[Work], now_s: float) -> bool:
         return (
-            self._never_syncs
-            and len(works) <= MAX_ON_LOOP
+            len(works) <= MAX_ON_LOOP
             and now_s >= self._on_loop_from_s
             and all(isinstance(work, NewMessage) for work in works)
         )
@@ -98,7 +106,7 @@ class SqliteDatabase(Database):
         """Commit messages without ever waiting; None if somebody else is writing."""
         with self._unavailable_when_away():
             try:
-                with self._writing(patience_ms=0) as connection:
+                with self._writing(on_loop=True) as connection:
                     outcomes = Append(connection, self._audiences, SqliteLoopAppendIo(connection)).run(batch)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY:
@@ -106,6 +114,14 @@ class SqliteDatabase(Database):
                 raise
             self._checkpoint_in_time(connection)
             return outcomes
+
+    def _sync_log(self) -> None:
+        with self._unavailable_when_away():
+            log = os.open(self._log_path, os.O_RDWR)  # anew each time: it cannot be another file than SQLite's
+            try:
+                sync(log)
+            finally:
+                os.close(log)
 
     def _checkpoint_in_time(self, connection: Connection) -> None:
         rows = _driver(connection).total_changes
@@ -121,7 +137,7 @@ class SqliteDatabase(Database):
     def _commit_batch(self, works: Sequence[Work]) -> list[Any]:
         batch = list(segments(works))
         outcomes: list[Any] = []
-        with self._unavailable_when_away(), self._writing(patience_ms=BUSY_TIMEOUT_MS) as connection:
+        with self._unavailable_when_away(), self._writing(on_loop=False) as connection:
             if len(batch) == 1:  # the transaction itself is its savepoint
                 return self._run_segment(connection, batch[0])
             for segment in batch:
@@ -129,22 +145,29 @@ class SqliteDatabase(Database):
         return outcomes
 
     @contextmanager
-    def _writing(self, *, patience_ms: int) -> Iterator[Connection]:
+    def _writing(self, *, on_loop: bool) -> Iterator[Connection]:
         """Begin a transaction on the one connection. It is kept: to ask the pool for it costs a tenth of a commit."""
         connection = self._writer
         if connection is None:
-            connection, self._patience_ms = self._write_engine.connect(), None
+            connection, self._is_set_for_loop = self._write_engine.connect(), None
         self._writer = None  # unless all goes well
         try:
-            if patience_ms != self._patience_ms:
-                _driver(connection).execute(f"PRAGMA busy_timeout={patience_ms}").close()
-                self._patience_ms = patience_ms
+            if on_loop != self._is_set_for_loop:
+                self._set_for(connection, on_loop=on_loop)
             with connection.begin():
                 yield connection
         except BaseException:
             connection.close()
             raise
         self._writer = connection
+
+    def _set_for(self, connection: Connection, *, on_loop: bool) -> None:
+        """Set for how long a commit may wait: for another process, and for the disk."""
+        patience_ms = 0 if on_loop else BUSY_TIMEOUT_MS
+        synchronous = "NORMAL" if on_loop and self._synchronous in _SYNCING else self._synchronous
+        for pragma in (f"busy_timeout={patience_ms}", f"synchronous={synchronous}"):
+            _driver(connection).execute(f"PRAGMA {pragma}").close()
+        self._is_set_for_loop = on_loop
 
     def _try_segment(self, connection: Connection, segment: Sequence[Work]) -> list[Any]:
         try:
