@@ -8,6 +8,8 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from server.domain.models import User
 from server.storage.engine import migrate, open_database
 from server.storage.threads import NewThread
 from server.storage.unit_of_work import UnitOfWork
+
+AT_ONCE = 200
+"""Rows of a write: the server gives up on one that takes seconds."""
 
 
 def main(spec: Path, url: str) -> None:
@@ -27,14 +32,22 @@ async def _store(threads: list[dict[str, Any]], url: str) -> None:
     database = open_database(url)
     now = time.time_ns() // 1_000_000
 
-    def job(work: UnitOfWork) -> None:
-        for thread in threads:
-            for user_id in thread["user_ids"]:
-                work.users.put(User(user_id, f"Person {user_id}"), now)
-            work.threads.create(_new_thread(thread["id"], tuple(thread["user_ids"]), now))
-
-    await database.write(job)
+    user_ids = [user_id for thread in threads for user_id in thread["user_ids"]]
+    for at in range(0, len(user_ids), AT_ONCE):
+        await database.write(partial(_put_users, user_ids=user_ids[at : at + AT_ONCE], now=now))
+    for at in range(0, len(threads), AT_ONCE):
+        await database.write(partial(_create_threads, threads=threads[at : at + AT_ONCE], now=now))
     await database.close()
+
+
+def _put_users(work: UnitOfWork, *, user_ids: Sequence[str], now: int) -> None:
+    for user_id in user_ids:
+        work.users.put(User(user_id, f"Person {user_id}"), now)
+
+
+def _create_threads(work: UnitOfWork, *, threads: Sequence[dict[str, Any]], now: int) -> None:
+    for thread in threads:
+        work.threads.create(_new_thread(thread["id"], tuple(thread["user_ids"]), now))
 
 
 def _new_thread(thread_id: str, user_ids: tuple[str, ...], now: int) -> NewThread:

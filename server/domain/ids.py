@@ -5,6 +5,7 @@ by time, so that indexes grow at one end. User ids belong to the users' own back
 that look like a small number travel as JSON numbers (see `contract/fields.py`).
 """
 
+import base64
 import os
 import re
 import time
@@ -26,6 +27,11 @@ def new_id() -> str:
     tail = random_bytes.hex()
     variant = "89ab"[random_bytes[-1] & 3]
     return f"{time_part[:8]}-{time_part[8:]}-7{tail[:3]}-{variant}{tail[3:6]}-{tail[6:18]}"
+
+
+def new_secret() -> str:
+    """Return 20 characters that nobody can guess or meets twice (120 random bits), fit for URLs."""
+    return base64.urlsafe_b64encode(_random_bytes() + _random_bytes()[:5]).decode()
 
 
 def _random_bytes() -> bytes:

@@ -13,6 +13,7 @@ from aiohttp import web
 from engineio.async_drivers import aiohttp as engine_aiohttp
 
 from server.contract.errors import DRAINING_CLOSE_CODE
+from server.domain.ids import new_secret
 from server.realtime import json
 from server.realtime.deadlines import Deadlines
 from server.realtime.frames import Encoded
@@ -86,7 +87,7 @@ class EngineServer(engineio.AsyncServer):
 
     def generate_id(self) -> str:
         """Return a new id."""
-        return self.tag + str(super().generate_id())
+        return self.tag + new_secret()
 
     def attach(self, app: web.Application, engineio_path: str = "engine.io") -> None:
         """Serve at a path of an application, whatever the method: what is wrong is answered by the protocol's rules."""
@@ -361,11 +362,15 @@ class EngineServer(engineio.AsyncServer):
         self.run(self._finish(session, reason))
 
     async def _finish(self, session: Session, reason: str) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(session.until_idle(), LAST_EVENTS_S)
+        if session.busy:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_EVENTS_S):
+                    await session.until_idle()
         await self._trigger_event("disconnect", session.sid, reason, run_async=False)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(session.told(), LAST_POLL_S)
+        if session.close_waits:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_POLL_S):
+                    await session.told()
         self._forget(session)
 
     def _forget(self, session: Session) -> None:

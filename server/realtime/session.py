@@ -97,6 +97,11 @@ class Session:
         return self._lane is not None and self._lane.full
 
     @property
+    def busy(self) -> bool:
+        """Whether events that came are not handled yet."""
+        return self._lane is not None and self._lane.busy
+
+    @property
     def polling(self) -> bool:
         """Whether a poll waits for packets."""
         return self._poll is not None

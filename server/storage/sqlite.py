@@ -41,7 +41,7 @@ MAX_ON_LOOP = 200
 """Messages of a batch that is committed on the event loop."""
 SLOW_COMMIT_S = 0.05
 """A commit there that takes longer is one that waited for the disk: the thread takes over for `SLOW_FOR_S`."""
-SLOW_FOR_S = 30.0
+SLOW_FOR_S = 5.0
 ROWS_A_CHECKPOINT = 3_000
 """So many rows are changed between checkpoints by the thread; a commit on the event loop should find none to make."""
 
