@@ -144,11 +144,29 @@ async def test_first_of_a_key_is_handed_out_at_once_and_what_it_overtook_late(pl
     assert place.revs() == [5, 4]
 
 
-async def test_database_away_the_gap_is_handed_out(place: Place) -> None:
+async def test_database_away_is_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was missing is read when it is back, and the order is kept; also of what others spoke of."""
+    monkeypatch.setattr(order_module, "AGAIN_S", 0.01)
+    place.failing = UnavailableError()
+    place.take(1, 3)
+    place.order.behind({OTHER: (7, 7)})
+    async with asyncio.timeout(5):
+        while len(place.reads) < 3:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.005)
+    assert place.revs() == [1]
+    place.failing = None
+    place.rows = {KEY: [1, 2, 3], OTHER: [6, 7]}
+    await place.until(1, 2, 3)
+    await place.until(7, key=OTHER)
+
+
+async def test_database_away_for_long_the_gap_is_handed_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients notice it, and sync."""
+    monkeypatch.setattr(order_module, "AWAY_S", 0.0)
     place.failing = UnavailableError()
     place.take(1, 3)
     await place.until(1, 3)
+    monkeypatch.setattr(order_module, "AWAY_S", 0.0)
     place.failing = None
     place.take(4)
     assert place.revs() == [1, 3, 4]

@@ -21,6 +21,10 @@ HURRIED_WAIT_S: Final = 0.02
 """So long while other processes cannot be heard: what is missing will hardly come by itself."""
 LATE_S: Final = 2.0
 """Of a key that was not known, events before the first are handed out although they come late, for so long."""
+AGAIN_S: Final = 0.25
+"""So soon rows are read again that could not be: the database is away."""
+AWAY_S: Final = 15.0
+"""So long it may be away until what waits is handed out with the gap."""
 MAX_KEYS: Final = 100_000
 MAX_WAITING: Final = 1_000
 """So many events of one key wait at most; then they are handed out with the gap, which clients notice."""
@@ -82,6 +86,8 @@ class Order:
         self._lines: dict[str, _Line] = {}
         self._behind: dict[str, tuple[int, int]] = {}
         """Keys to look after, each with the rev before the first that may be missing, and the last."""
+        self._away_since: float | None = None
+        """Since when the database cannot be read."""
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -168,7 +174,7 @@ class Order:
 
     def _schedule(self) -> None:
         if self._timer is None and self._task is None and self._behind:
-            wait_s = HURRIED_WAIT_S if self.hurried else WAIT_S
+            wait_s = AGAIN_S if self._away_since is not None else HURRIED_WAIT_S if self.hurried else WAIT_S
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._start)
 
     def _start(self) -> None:
@@ -181,8 +187,14 @@ class Order:
         missed: Mapping[str, Missed] = {}
         try:
             missed = await self.read(after) if after else {}
+            self._away_since = None
         except RealtimeError:
-            log.warning("missed events not read: the database is away", keys=len(behind))
+            if self._may_return():
+                for key in after:
+                    self._look_after(key, *behind[key])
+                after = {}
+            else:
+                log.warning("missed events not read: the database is away", keys=len(behind))
         except Exception:
             log.exception("missed events not read", keys=len(behind))
         finally:
@@ -190,6 +202,13 @@ class Order:
         for key in after:
             self._settle(key, behind[key][0], missed.get(key))
         self._schedule()
+
+    def _may_return(self) -> bool:
+        """Tell whether to wait for the database that cannot be read."""
+        now = asyncio.get_running_loop().time()
+        if self._away_since is None:
+            self._away_since = now
+        return now < self._away_since + AWAY_S
 
     def _lacks(self, key: str, before: int, last: int) -> int | None:
         """Return after which rev to read; None if what was missing has come by itself."""
