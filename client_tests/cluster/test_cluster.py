@@ -18,13 +18,13 @@ from server.contract.operations import MESSAGING, NOTIFICATIONS, PRESENCE, THREA
 Two = tuple[ServerProcess, ServerProcess]
 
 
-async def ready_with(server: ServerProcess, redis: str) -> None:
-    """Wait until a process says how its link to Redis is."""
+async def ready_with(server: ServerProcess, cluster: str) -> None:
+    """Wait until a process says how its link to the others is."""
     async with asyncio.timeout(15), aiohttp.ClientSession() as session:
         while True:
             async with session.get(f"{server.url}/readyz") as response:
                 state = await response.json()
-            if state["redis"] == redis:
+            if state["cluster"] == cluster:
                 assert response.status == 200, state
                 return
             await asyncio.sleep(0.05)

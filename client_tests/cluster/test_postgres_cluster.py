@@ -58,6 +58,21 @@ async def test_message_sent_on_one_process_arrives_on_the_other(two: Two, client
         assert [event["message"]["seq"] for event in ear.all("new_message")] == list(range(1, 202))
 
 
+async def test_first_messages_of_a_thread_sent_on_both_at_once_all_arrive(
+    two: Two, clients: Clients, thread_id: str
+) -> None:
+    """Where a process's own first message overtakes the notice of another's, that one comes late, and is not lost."""
+    writers = [await clients.socket(two[0].url, 1), await clients.socket(two[1].url, 2)]
+    room = await clients.plain(two[1].url, 3, THREADS, thread_id)
+    sends = [
+        writer.call("send_message", {"thread_id": thread_id, "content": "x"}) for _ in range(5) for writer in writers
+    ]
+    await asyncio.gather(*sends)
+    for ear in (*writers, room):
+        await ear.heard("new_message", count=10)
+        assert sorted(event["message"]["seq"] for event in ear.all("new_message")) == list(range(1, 11))
+
+
 async def test_everything_else_arrives_on_the_other(two: Two, clients: Clients, thread_id: str) -> None:
     """Typing, receipts, notifications, new threads, settings and a person's name."""
     one = await clients.socket(two[0].url, 1)

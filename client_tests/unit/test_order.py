@@ -144,11 +144,54 @@ async def test_first_of_a_key_is_handed_out_at_once_and_what_it_overtook_late(pl
     assert place.revs() == [5, 4]
 
 
-async def test_database_away_the_gap_is_handed_out(place: Place) -> None:
+async def test_behind_reads_what_the_first_of_a_key_overtook(place: Place) -> None:
+    """Where others name what they committed and do not bring it: once, and not what was handed out."""
+    place.rows = {KEY: [1, 2, 3, 4, 5]}
+    place.take(5)
+    place.order.behind({KEY: (4, 5)})
+    await place.until(5, 4)
+    place.order.behind({KEY: (4, 5)})
+    place.take(4, 5, 6)
+    assert place.revs() == [5, 4, 6]
+    assert place.reads == [{KEY: 3}]
+
+
+async def test_gap_that_no_hearer_noticed_may_be_filled_late(place: Place) -> None:
+    """What was committed after the hearer came may be on its way; what was handed out before is not told again."""
+    place.rows = {KEY: [1, 2, 3, 4, 5]}
+    place.take(1, 2)
+    place.heard_since = 2
+    place.take(5)
+    place.take(4)
+    place.order.behind({KEY: (2, 5)})
+    await place.until(1, 2, 5, 4, 3)
+    place.take(1, 2, 3, 4, 5)
+    assert place.revs() == [1, 2, 5, 4, 3]
+
+
+async def test_database_away_is_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was missing is read when it is back, and the order is kept; also of what others spoke of."""
+    monkeypatch.setattr(order_module, "AGAIN_S", 0.01)
+    place.failing = UnavailableError()
+    place.take(1, 3)
+    place.order.behind({OTHER: (7, 7)})
+    async with asyncio.timeout(5):
+        while len(place.reads) < 3:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.005)
+    assert place.revs() == [1]
+    place.failing = None
+    place.rows = {KEY: [1, 2, 3], OTHER: [6, 7]}
+    await place.until(1, 2, 3)
+    await place.until(7, key=OTHER)
+
+
+async def test_database_away_for_long_the_gap_is_handed_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients notice it, and sync."""
+    monkeypatch.setattr(order_module, "AWAY_S", 0.0)
     place.failing = UnavailableError()
     place.take(1, 3)
     await place.until(1, 3)
+    monkeypatch.setattr(order_module, "AWAY_S", 0.0)
     place.failing = None
     place.take(4)
     assert place.revs() == [1, 3, 4]

@@ -20,7 +20,12 @@ WAIT_S: Final = 0.25
 HURRIED_WAIT_S: Final = 0.02
 """So long while other processes cannot be heard: what is missing will hardly come by itself."""
 LATE_S: Final = 2.0
-"""Of a key that was not known, events before the first are handed out although they come late, for so long."""
+"""Of a key that was not known, or whose last events nobody here was there for, events before the first are handed out
+although they come late, for so long."""
+AGAIN_S: Final = 0.25
+"""So soon rows are read again that could not be: the database is away."""
+AWAY_S: Final = 15.0
+"""So long it may be away until what waits is handed out with the gap."""
 MAX_KEYS: Final = 100_000
 MAX_WAITING: Final = 1_000
 """So many events of one key wait at most; then they are handed out with the gap, which clients notice."""
@@ -67,7 +72,13 @@ class _Line:
     at: int
     waiting: dict[int, Told] | None = None
     late: set[int] | None = None
-    """While the key is new: what was before its first event was not told here, and may be on its way."""
+    """What was handed out, while what was before the first of these was not told here and may be on its way."""
+    floor: int = 0
+    """Up to here nothing comes late."""
+
+    def lacks(self, rev: int) -> bool:
+        """Tell whether an event that others overtook is to be handed out still."""
+        return self.late is not None and self.floor < rev < self.rev and rev not in self.late
 
 
 class Order:
@@ -82,6 +93,8 @@ class Order:
         self._lines: dict[str, _Line] = {}
         self._behind: dict[str, tuple[int, int]] = {}
         """Keys to look after, each with the rev before the first that may be missing, and the last."""
+        self._away_since: float | None = None
+        """Since when the database cannot be read."""
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -97,19 +110,20 @@ class Order:
         if line is None:
             self._begin(key, rev, told)
         elif rev <= line.rev:
-            if line.late is not None and rev not in line.late:
-                line.late.add(rev)
-                self._give(told)
-        elif line.waiting is None and (rev == line.rev + 1 or not self._is_missed(told.routes, line.at)):
+            self._give_late(line, rev, told)
+        elif line.waiting is None and rev == line.rev + 1:
             self._hand_out(line, rev, told)
+        elif line.waiting is None and not self._is_missed(told.routes, line.at):
+            floor = line.rev
+            self._hand_out(line, rev, told)
+            self._expect_late(line, floor)
         else:
             self._wait(key, line, rev, told)
 
     def behind(self, heads: Mapping[str, tuple[int, int]]) -> None:
         """Others committed the first to the last rev of keys: what does not come by itself is read from the rows."""
         for key, (first, last) in heads.items():
-            line = self._lines.get(key)
-            if line is None or line.rev < last:
+            if self._lacks(key, first - 1, last) is not None:
                 self._look_after(key, first - 1, last)
 
     def close(self) -> None:
@@ -124,12 +138,21 @@ class Order:
         self._make_room()
         line = self._lines[key] = _Line(rev, self._give(told))
         if rev > 1:
-            line.late = {rev}
-            asyncio.get_running_loop().call_later(LATE_S, self._know, line)
+            self._expect_late(line, 0)
+
+    def _expect_late(self, line: _Line, floor: int) -> None:
+        line.floor, line.late = floor, {line.rev}
+        asyncio.get_running_loop().call_later(LATE_S, self._know, line, line.late)
 
     @staticmethod
-    def _know(line: _Line) -> None:
-        line.late = None
+    def _know(line: _Line, late: set[int]) -> None:
+        if line.late is late:
+            line.late = None
+
+    def _give_late(self, line: _Line, rev: int, told: Told) -> None:
+        if line.late is not None and line.lacks(rev):
+            line.late.add(rev)
+            self._give(told)
 
     def _wait(self, key: str, line: _Line, rev: int, told: Told) -> None:
         waiting = line.waiting
@@ -168,7 +191,7 @@ class Order:
 
     def _schedule(self) -> None:
         if self._timer is None and self._task is None and self._behind:
-            wait_s = HURRIED_WAIT_S if self.hurried else WAIT_S
+            wait_s = AGAIN_S if self._away_since is not None else HURRIED_WAIT_S if self.hurried else WAIT_S
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._start)
 
     def _start(self) -> None:
@@ -181,8 +204,14 @@ class Order:
         missed: Mapping[str, Missed] = {}
         try:
             missed = await self.read(after) if after else {}
+            self._away_since = None
         except RealtimeError:
-            log.warning("missed events not read: the database is away", keys=len(behind))
+            if self._may_return():
+                for key in after:
+                    self._look_after(key, *behind[key])
+                after = {}
+            else:
+                log.warning("missed events not read: the database is away", keys=len(behind))
         except Exception:
             log.exception("missed events not read", keys=len(behind))
         finally:
@@ -191,11 +220,20 @@ class Order:
             self._settle(key, behind[key][0], missed.get(key))
         self._schedule()
 
+    def _may_return(self) -> bool:
+        """Tell whether to wait for the database that cannot be read."""
+        now = asyncio.get_running_loop().time()
+        if self._away_since is None:
+            self._away_since = now
+        return now < self._away_since + AWAY_S
+
     def _lacks(self, key: str, before: int, last: int) -> int | None:
         """Return after which rev to read; None if what was missing has come by itself."""
         line = self._lines.get(key)
         if line is None:
             return before
+        if any(line.lacks(rev) for rev in range(before + 1, min(last, before + MAX_WAITING) + 1)):
+            return min(before, line.rev)
         return None if line.waiting is None and line.rev >= last else line.rev
 
     def _settle(self, key: str, before: int, missed: Missed | None) -> None:
@@ -224,6 +262,8 @@ class Order:
             if rev > line.rev:
                 self.filled += rev not in own
                 self._hand_out(line, rev, told)
+            else:
+                self._give_late(line, rev, told)
         line.rev = max(line.rev, missed.up_to)
         line.waiting = {rev: told for rev, told in waiting.items() if rev > line.rev} or None
         self._advance(line)

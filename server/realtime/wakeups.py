@@ -244,7 +244,7 @@ class Wakeups:
     def _take_notice(self, kind: str, content: Any) -> None:
         match kind:
             case "heads":
-                self._take_heads({str(key): (int(first), int(last)) for key, (first, last) in content.items()})
+                self._take_heads({str(key): (int(first), int(last)) for key, (first, last) in dict(content).items()})
             case "events":
                 for event, skip, routes, payload in content:
                     self._hand_out(event, orjson.dumps(payload), routes, skip)

@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from server.domain.errors import UnavailableError
+
 log = structlog.get_logger()
 
 
@@ -40,5 +42,7 @@ class Tasks:
     async def _guard(work: Awaitable[None], name: str) -> None:
         try:
             await work
+        except UnavailableError:  # the database says why; whoever repeats it goes on trying
+            log.warning("background task put off: the database is away", task=name)
         except Exception:
             log.exception("background task failed", task=name)

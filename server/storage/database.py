@@ -157,5 +157,11 @@ def is_away(error: Exception) -> bool:
 
 
 def sqlstate(error: Exception) -> str:
-    """Return PostgreSQL's code of an error; empty if it has none."""
-    return getattr(getattr(error, "orig", error), "sqlstate", None) or ""
+    """Return PostgreSQL's code of an error; empty if it has none. The driver's own may stand behind two wrappings."""
+    found: BaseException | None = error
+    while found is not None:
+        code = getattr(found, "sqlstate", None)
+        if code:
+            return str(code)
+        found = getattr(found, "orig", None) or found.__cause__
+    return ""
