@@ -106,7 +106,7 @@ class Thread(Held):
 
 
 class Centre(Held):
-    """The notification centre: items by id, cleared ones included."""
+    """The notification centre: items by id; of cleared ones, those that were heard of."""
 
     def __init__(self, user_id: int | str) -> None:
         super().__init__(user_id)
@@ -118,7 +118,8 @@ class Centre(Held):
             self.items[payload["id"]] = payload
             return
         unread = [key for key, item in self.items.items() if item["read_at"] is None]
-        for key in unread if payload["all"] else payload["notification_ids"]:
+        # One that was made and cleared while we were away may not be here.
+        for key in unread if payload["all"] else self.items.keys() & payload["notification_ids"]:
             item = self.items[key]
             read_at = item["read_at"] or payload["read_at"]
             self.items[key] = item | {"read_at": read_at, "cleared_at": payload["cleared_at"] or item["cleared_at"]}

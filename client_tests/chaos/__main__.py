@@ -6,6 +6,7 @@ Exit status 1 if anything was wrong. `-v` prints the ends of the servers' logs o
 import argparse
 import asyncio
 import os
+import signal
 import sys
 
 from client_tests.chaos.faults import FAULTS
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="shorter loads")
     parser.add_argument("-v", action="store_true", help="print the servers' logs when something was wrong")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended, whatever ends us
     verdicts: list[Verdict] = []
     failed = False
     with postgres_server() as postgres:

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 
@@ -207,9 +207,15 @@ async def skewed_clocks(stage: Stage) -> None:
 
 async def tokens(stage: Stage) -> None:
     """Tokens expire, are refreshed, and are revoked on the other process."""
-    old = token_of(301, OLD_S)()
-    expiring = ReferenceClient(301, stage.world.urls, lambda: token_of(301)() if expiring.closings else old, PACE)
-    renewing = ReferenceClient(301, stage.world.urls, lambda: token_of(301)() if renewing.connections else old, PACE)
+    old, silent = token_of(301, OLD_S)(), replace(PACE, heartbeat_s=GIVE_UP_S)
+
+    def expired() -> str:
+        """Nothing newer for the first connection, even if asked to renew."""
+        is_next = expiring.connections and expiring.state == "connecting"
+        return token_of(301)() if is_next else old
+
+    expiring = ReferenceClient(301, stage.world.urls, expired, silent)
+    renewing = ReferenceClient(301, stage.world.urls, lambda: token_of(301)() if renewing.connections else old, silent)
     revoked = [ReferenceClient(302, [url], token_of(302), PACE) for url in stage.world.urls]
     clients = [expiring, renewing, *revoked]
     running = [asyncio.create_task(client.run()) for client in clients]

@@ -23,8 +23,13 @@ def ack_before_commit(parts: Container) -> None:
     """Acknowledge what is written but not committed (SQLite)."""
     database: Any = parts.database
     run, commit = database._run_segment, database._commit
+    database._belongs_on_loop = lambda *_: False  # all in the thread, which can be stopped in between
+    last: asyncio.Future[Any] | None = None
 
     async def commit_later(works: Sequence[Any]) -> Sequence[Any]:
+        nonlocal last
+        if last is not None:
+            await asyncio.wait({last})
         loop = asyncio.get_running_loop()
         told: asyncio.Future[Sequence[Any]] = loop.create_future()
         outcomes: list[Any] = []
@@ -37,9 +42,9 @@ def ack_before_commit(parts: Container) -> None:
             return list(results)
 
         database._run_segment = run_and_tell
-        done = asyncio.ensure_future(commit(works))
-        await asyncio.wait((told, done), return_when=asyncio.FIRST_COMPLETED)
-        return told.result() if told.done() else await done
+        last = asyncio.ensure_future(commit(works))
+        await asyncio.wait((told, last), return_when=asyncio.FIRST_COMPLETED)
+        return told.result() if told.done() else await last
 
     parts.database.writer._commit = commit_later
 
@@ -56,17 +61,17 @@ def no_dedup(parts: Container) -> None:
 
 
 def drop_every_100th(parts: Container) -> None:
-    """Tell nobody every 100th event, until clients ask for it."""
+    """Keep every 100th event from the clients of this process, though its turn has come."""
     manager: Any = parts.manager
-    tell, told = manager.tell, 0
+    deliver, told = manager._deliver_routes, 0
 
-    def tell_most(*arguments: Any) -> None:
+    def deliver_most(*arguments: Any) -> None:
         nonlocal told
         told += 1
         if told % EVERY:
-            tell(*arguments)
+            deliver(*arguments)
 
-    manager.tell = tell_most
+    manager._deliver_routes = deliver_most
 
 
 def backwards(parts: Container) -> None:

@@ -128,7 +128,7 @@ class Load:
         return time.monotonic() - began
 
     async def slowest_probe(self, seconds: float) -> float:
-        """Probe again and again for so long; return the slowest."""
+        """Probe again and again for so long; return the slowest, in seconds."""
         ends = time.monotonic() + seconds
         slowest = 0.0
         while time.monotonic() < ends:
