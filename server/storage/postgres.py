@@ -11,7 +11,7 @@ write is not given up so soon: whether it is stored is known only by its answer,
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
@@ -25,13 +25,14 @@ from server.storage.append_io import append_io
 from server.storage.breaker import Breaker
 from server.storage.database import GAVE_WAY, Database, is_away, sqlstate
 from server.storage.messages import MessageRepository
+from server.storage.patience import Patience
 from server.storage.reader import Job
 from server.storage.writer import ANSWER_WITHIN_S, Work, segments
 
 CONNECTIONS = 10
 READS_AT_ONCE = 8
 """The other connections are for writing."""
-CONNECT_TIMEOUT_S = ANSWER_WITHIN_S
+CONNECT_TIMEOUT_S = 5
 WRITE_TIMEOUT_S = 30
 """So long is a server's answer to a write waited for: callers are told much sooner that it is not known."""
 ASK_AGAIN_S = 0.25
@@ -53,27 +54,29 @@ class PostgresDatabase(Database):
 
     async def _read(self, jobs: Sequence[Job]) -> Sequence[Any]:
         self._breaker.check()
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + ANSWER_WITHIN_S
+        cut = _Cut()
+        patience = Patience(ANSWER_WITHIN_S, cut.now)
         try:
-            outcomes = await self._trip(jobs, deadline)
-            if _is_of_dead_connection(outcomes[-1]) and clock() < deadline:
+            outcomes = await self._trip(jobs, cut)
+            if _is_of_dead_connection(outcomes[-1]) and not patience.ended:
                 done = outcomes[:-1]
-                outcomes = [*done, *await self._trip(jobs[len(done) :], deadline)]
+                outcomes = [*done, *await self._trip(jobs[len(done) :], cut)]
         finally:
-            self._breaker.note(timed_out=clock() >= deadline)
+            patience.cancel()
+            self._breaker.note(timed_out=patience.ended)
         return outcomes
 
-    async def _trip(self, jobs: Sequence[Job], deadline: float) -> Sequence[Any]:
+    async def _trip(self, jobs: Sequence[Job], cut: "_Cut") -> Sequence[Any]:
         with self._unavailable_when_away():
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout(None) as limit:
+                cut.what = lambda: limit.reschedule(0)
                 connection = await self._reader.connect()
-            # A cancelled query would first wait for the server; a broken connection does not.
-            cut = asyncio.get_running_loop().call_at(deadline, _break, connection)
+                # From here on a cancelled query would first wait for the server; a broken connection does not.
+                cut.what = lambda: _break(connection)
             try:
                 return await connection.run_sync(self._run_jobs, jobs)
             finally:
-                cut.cancel()
+                cut.what = None
                 await connection.close()
 
     async def _commit(self, works: Sequence[Work]) -> Sequence[Any]:
@@ -119,6 +122,18 @@ class PostgresDatabase(Database):
                     await asyncio.sleep(ASK_AGAIN_S)
                 else:
                     return [_found(outcome, stored) for outcome in outcomes]
+
+
+class _Cut:
+    """What ends a read that takes too long: `what`, at present."""
+
+    def __init__(self) -> None:
+        self.what: Callable[[], None] | None = None
+
+    def now(self) -> None:
+        """Cut it off."""
+        if self.what is not None:
+            self.what()
 
 
 def _is_of_dead_connection(outcome: Any) -> bool:

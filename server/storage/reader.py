@@ -10,7 +10,6 @@ taken to be away, and all who wait are told.
 
 import asyncio
 import math
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -23,6 +22,8 @@ MAX_WAITING = 10_000
 MAX_BATCH = 16
 """More would keep the first of them waiting for the last, and gain nothing."""
 STALLED_S = 1.75
+LOOKS = 7
+"""In so many looks: a pause of this process is one of them (`patience`)."""
 
 Job = Callable[[UnitOfWork], Any]
 Trip = Callable[[Sequence[Job]], Awaitable[Sequence[Any]]]
@@ -43,7 +44,9 @@ class Reader:
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.TimerHandle | None = None
-        self._moved_at = 0.0
+        self._moved = False
+        self._still = 0
+        """So many looks ago a read last succeeded."""
         self._closed = False
         self.trips = 0
         self.jobs = 0
@@ -92,7 +95,7 @@ class Reader:
     def _run(self, job: Job, work: UnitOfWork) -> Any:
         """Run a job, wherever that is, and note that the database answers."""
         result = job(work)
-        self._moved_at = time.monotonic()
+        self._moved = True
         return result
 
     def _go_on(self) -> None:
@@ -126,17 +129,21 @@ class Reader:
             _resolve(future, outcome)
 
     def _begin_to_watch(self) -> None:
-        self._moved_at = time.monotonic()
+        self._still = 0
         if self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(STALLED_S, self._look)
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._watch = asyncio.get_running_loop().call_later(STALLED_S / LOOKS, self._look)
 
     def _look(self) -> None:
         self._watch = None
-        left_s = self._moved_at + STALLED_S - time.monotonic()
-        if left_s <= 0:
+        self._still = 0 if self._moved else self._still + 1
+        self._moved = False
+        if self._still >= LOOKS:
             self._refuse_all()
         if self._waiting:
-            self._watch = asyncio.get_running_loop().call_later(left_s, self._look)
+            self._look_later()
 
     def _refuse_all(self) -> None:
         waiting, self._waiting = self._waiting, deque()

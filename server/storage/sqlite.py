@@ -27,6 +27,7 @@ from sqlalchemy.pool import QueuePool
 from server.storage.append import Append, NewMessage
 from server.storage.append_io import SqliteLoopAppendIo
 from server.storage.database import Database
+from server.storage.patience import patient
 from server.storage.reader import Job
 from server.storage.writer import ANSWER_WITHIN_S, Work, segments
 
@@ -181,7 +182,7 @@ class SqliteDatabase(Database):
 
     async def _read(self, jobs: Sequence[Job]) -> Sequence[Any]:
         with self._unavailable_when_away():
-            async with asyncio.timeout(ANSWER_WITHIN_S):
+            async with patient(ANSWER_WITHIN_S):
                 return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read_batch, jobs)
 
     def _read_batch(self, jobs: Sequence[Job]) -> list[Any]:

@@ -8,7 +8,6 @@ nobody knows: those who wait are refused, and if it is stored after all they are
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
@@ -24,7 +23,7 @@ from server.storage.unit_of_work import UnitOfWork
 MAX_QUEUED = 10_000
 MAX_BATCH = 1_000
 ANSWER_WITHIN_S = 1.75
-"""Later than this the answer is that the database is away."""
+"""Later than this the answer is that the database is away. Counted in looks: a pause counts little (`patience`)."""
 WATCH_EVERY_S = 0.1
 CLOSE_WITHIN_S = 4.0
 
@@ -54,6 +53,8 @@ class Writer:
         self._batch: Sequence[tuple[Work, Settle, float]] = ()
         self._given_up = 0
         """So many of the batch, from its beginning, were refused since they waited too long."""
+        self._lived_s = 0.0
+        """Time, as far as anybody waited in it."""
         self._watch_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -87,7 +88,7 @@ class Writer:
         """
         if self._closed or self._given_up or len(self._queue) >= self._max_queued:
             raise UnavailableError
-        self._queue.append((work, settle, time.monotonic()))
+        self._queue.append((work, settle, self._lived_s))
         if self._task is None:
             self._task = asyncio.create_task(self._drain(), name="writer")
             if self._watch_timer is None:
@@ -130,7 +131,8 @@ class Writer:
         self._watch_timer = None
         if self._task is None:
             return
-        began_before = time.monotonic() - ANSWER_WITHIN_S
+        self._lived_s += WATCH_EVERY_S
+        began_before = self._lived_s - ANSWER_WITHIN_S
         while self._given_up < len(self._batch) and self._batch[self._given_up][2] < began_before:
             self._given_up += 1
             _settle(self._batch[self._given_up - 1][1], UnavailableError())
