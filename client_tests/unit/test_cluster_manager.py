@@ -43,6 +43,7 @@ class FakeLink:
 
     dropped = 0
     waiting = 0
+    unanswered_s = 0.0
     preface: Callable[[], list[bytes]] = list
 
     def __init__(self, redis: Redis, *, answers: bool = True) -> None:

@@ -41,6 +41,9 @@ MAX_HOSTS: Final = 1_000
 TICK_S: Final = 1.5
 DEAF_AFTER_TICKS: Final = 2
 """A listener that heard nothing of what this process told itself for so long is deaf, whatever it answers."""
+LOOK_S: Final = 0.2
+STUCK_S: Final = 0.4
+"""A Redis that has not answered for so long may be frozen: that is known for sure only seconds later."""
 BUSY: Final = 1_000
 """With so much waiting to be published, what this process tells itself is late for another reason."""
 CATCH_UP_AFTER_S: Final = (0.0, 1.0, 3.0)
@@ -104,6 +107,7 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         self._down_at = 0.0
         self._unheard = 0
         self._ticking: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
         self._catching_up: asyncio.Task[None] | None = None
         self.wakeups: Wakeups | None = None
         """How processes tell each other by their database, while one of them has no Redis."""
@@ -141,12 +145,14 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         self._subscriptions.use(self._own_channel)
         self._link.start(self)
         self._ticking = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        if self.wakeups is not None:
+            self._look()
 
     async def close(self) -> None:
         """Publish what waits if Redis is there, and disconnect."""
         self._last_state = "degraded"  # nothing to say about it
-        if self._ticking is not None:
-            self._ticking.cancel()
+        for timer in filter(None, (self._ticking, self._looking)):
+            timer.cancel()
         if self.wakeups is not None:
             await self.wakeups.close()
         await super().close()
@@ -316,8 +322,6 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         was_down, self._last_state = self._last_state == "degraded", "ok"
         self._unheard = 0
         self.order.hurried = False
-        if self.wakeups is not None:
-            self.wakeups.no_more_help()
         self.trails.forget()  # what others told meanwhile was not heard in its turn
         self.on_state("ok")
         if was_down and self._catching_up is None:
@@ -332,6 +336,15 @@ class RedisManager(AsyncPubSubManager, LocalManager):
         self.on_state("degraded")
         if self.wakeups is not None:
             self.wakeups.need_help(self._latest())
+
+    def _look(self) -> None:
+        """Tell by the database, too, while Redis does not answer."""
+        self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+        assert self.wakeups is not None  # noqa: S101 - else nobody looks
+        if self._link.unanswered_s > STUCK_S:
+            self.wakeups.need_help(self._latest())
+        elif self.cluster_state == "ok":
+            self.wakeups.no_more_help()
 
     def _latest(self) -> list[Stamp]:
         return self.log.latest(MAX_TOLD_AGAIN)

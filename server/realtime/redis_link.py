@@ -75,6 +75,10 @@ class Link(Protocol):
     def waiting(self) -> int:
         """How many events Redis does not have yet, as far as is known."""
 
+    @property
+    def unanswered_s(self) -> float:
+        """How long Redis has not answered what it was sent."""
+
     def wake(self) -> None:
         """There is news to ask `preface` for; never waits."""
 
@@ -115,6 +119,11 @@ class RedisLink:
     def waiting(self) -> int:
         """How many events Redis does not have yet, as far as is known."""
         return len(self._outbox)
+
+    @property
+    def unanswered_s(self) -> float:
+        """How long Redis has not answered what it was sent."""
+        return self._outbox.unanswered_s
 
     @property
     def preface(self) -> Callable[[], list[bytes]]:
@@ -194,6 +203,7 @@ class _Event:
     packed: bytes
     commands: int
     answered: int = 0
+    written_at: float = 0.0
 
 
 class Outbox:
@@ -217,6 +227,11 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._written)
+
+    @property
+    def unanswered_s(self) -> float:
+        """How long the oldest of what was written has not been answered."""
+        return asyncio.get_running_loop().time() - self._written[0].written_at if self._written else 0.0
 
     def add(self, packed: bytes, commands: int) -> None:
         """Queue commands; they go out together at the end of this tick."""
@@ -291,6 +306,9 @@ class Outbox:
         if not self._waiting:
             return
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_WRITE))]
+        now = asyncio.get_running_loop().time()
+        for event in batch:
+            event.written_at = now
         self._written.extend(batch)
         wire.write(b"".join([event.packed for event in batch]))
         if self._waiting:
