@@ -326,6 +326,22 @@ async def test_upgrade_hands_over_what_waits_in_order() -> None:
     assert await case.polled() == [NOOP.decode()]
 
 
+async def test_session_closed_while_upgrading_is_closed_over_the_websocket() -> None:
+    """The client no longer polls: the WebSocket must live until it is told there."""
+    case = Case()
+    fake: Any = FakeWebSocket()
+    probe = case.session.probe(fake)
+    probe.on_text("2probe")
+    assert await case.polled() == [NOOP.decode()]
+    case.send("4last")
+    case.session.close(REASON.SERVER_DISCONNECT, 4429)
+    assert fake.log == [b"3probe"]
+    assert case.session.close_waits
+    probe.on_text("5")
+    assert fake.log[1:] == [b"4last", (4429, REASON.SERVER_DISCONNECT)]
+    assert not case.session.close_waits
+
+
 async def test_bounds_hold_while_upgrading() -> None:
     """A client that never completes its upgrade is dropped like any other that fetches nothing."""
     case = Case(max_queue_packets=5)

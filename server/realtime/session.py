@@ -314,7 +314,10 @@ class Session:
         else:
             self._queue = None
         if self._probe is not None:
-            self._probe.end()
+            if by_server and self._probe.probed:
+                self._probe.close_with = code, reason
+            else:
+                self._probe.end()
             self._probe, self.upgrading = None, False
         self.release_poll()
         self._server.finish(self, reason)
@@ -323,21 +326,27 @@ class Session:
 class Probe:
     """A WebSocket that is to take over from polling: `2probe`, `3probe`, and `5` once the client no longer polls."""
 
-    __slots__ = ("_probed", "_session", "websocket")
+    __slots__ = ("_session", "close_with", "probed", "websocket")
 
     def __init__(self, session: Session, websocket: WebSocket) -> None:
         self._session = session
-        self._probed = False
+        self.probed = False
+        self.close_with: tuple[int, str] | None = None
+        """How to close once the client is here. The official one no longer polls by now: it could not be told
+        otherwise, and would wait for its ping time-out if this WebSocket failed."""
         self.websocket = websocket
 
     def on_text(self, text: str) -> None:
         """Take a step of the upgrade."""
-        if not self._probed and text == "2probe":
-            self._probed = True
+        if not self.probed and text == "2probe":
+            self.probed = True
             self.websocket.write(_PROBE_ANSWER)
             self._session.probed()
-        elif self._probed and text == "5":
+        elif self.probed and text == "5":
             self._session.open_websocket(self.websocket)
+            if self.close_with is not None:
+                self._session.forget_close()
+                self.websocket.close(*self.close_with)
         else:
             self.end()
 
