@@ -23,7 +23,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from client_tests.services import LOOPBACK, RedisServer, free_port, redis_server
 from server.realtime import redis_link
-from server.realtime.redis_link import RedisLink
+from server.realtime.redis_link import RedisLink, pack
 from server.settings import redis_options
 
 # What `_open` relies on, and a digest of its text in the pinned version. When one changes: read the new text, see that
@@ -268,3 +268,37 @@ async def test_close_publishes_what_waits_first(redis: RedisServer) -> None:
             await until(lambda: len(heard.messages) == 2_000)
             assert heard.messages == [b"%d" % number for number in range(2_000)]
         assert ears.up
+
+
+async def test_what_redis_refuses_of_the_preface_is_told_and_breaks_nothing(redis: RedisServer) -> None:
+    """A Redis without streams, or without room, still publishes; a refused command is not sent again."""
+    async with linked(redis.url) as (link, ears):
+        await check(link, ears)
+        changes = ears.changes
+        refusals: list[str] = []
+        commands = [pack(b"NOSUCHCOMMAND", b"a")]
+        link.preface, link.refused = lambda: [commands.pop()] if commands else [], refusals.append
+        channel = uuid.uuid4().hex.encode()
+        link.subscribe([channel])
+        await until(lambda: channel in ears.channels)
+        link.publish([channel], b"after")
+        await until(lambda: b"after" in ears.messages)
+        await until(lambda: not link.waiting)
+        assert len(refusals) == 1
+        assert "unknown command" in refusals[0]
+        assert ears.changes == changes
+
+
+async def test_close_writes_what_the_preface_says(redis: RedisServer) -> None:
+    """What is noted in the last turn is not lost."""
+    key = uuid.uuid4().hex
+    async with linked(redis.url) as (link, ears):
+        await check(link, ears)
+        commands = [pack(b"SET", key.encode(), b"noted")]
+        link.preface = lambda: [commands.pop()] if commands else []
+        link.wake()
+    client = Redis.from_url(redis.url)
+    try:
+        assert await client.get(key) == b"noted"
+    finally:
+        await client.aclose()

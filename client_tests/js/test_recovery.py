@@ -264,3 +264,23 @@ async def test_nothing_is_left_of_connections_that_are_gone(server: Server, js: 
         recovery._lost.end_first()
     tables = [recovery._known, recovery._replays, manager.holds, manager.without_offsets, manager._room_uses]
     assert not any([*tables, manager._heard_since])
+
+
+async def test_connect_that_fails_at_the_last_leaves_nothing(
+    server: Server, js: JsClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection had been let in already: it counts no longer."""
+    recovery, services = server.parts.sio.recovery, server.parts.services
+    assert recovery is not None
+    begin, failures = recovery.begin, asyncio.Event()
+
+    async def fail(*_: object) -> None:
+        monkeypatch.setattr(recovery, "begin", begin)
+        failures.set()
+        raise RuntimeError("not this time")
+
+    monkeypatch.setattr(recovery, "begin", fail)
+    await (await js.idle(server.url, js.token(2))).dial(reconnection=False)
+    await asyncio.wait_for(failures.wait(), 10)
+    await until(lambda: services.connections.count == 0 and not server.parts.manager.rooms)
+    assert server.parts.limits.tracked == 0

@@ -268,3 +268,35 @@ def test_any_arrival_ends_in_order_without_loss_or_doubles(data: Any, count: int
         assert asyncio.run(run()) == everything
     finally:
         order_module.HURRIED_WAIT_S = before  # type: ignore[misc]
+
+
+async def test_what_nobody_missed_may_still_have_been_overtaken(place: Place) -> None:
+    """Whoever hears it came after the last of its key: what lies between is handed out if it comes soon, once."""
+    place.take(1)
+    place.heard_since = 1
+    place.take(4, 3, 3)
+    assert place.revs() == [1, 4, 3]
+
+
+async def test_what_was_superseded_is_not_late(place: Place) -> None:
+    """Of a new key only what is before its first event may come late; not what the rows passed over."""
+    place.rows[KEY] = [5, 8]
+    place.take(5, 8)
+    await place.until(5, 8)
+    place.take(7)
+    assert place.revs() == [5, 8]
+
+
+async def test_what_came_late_is_known(place: Place) -> None:
+    """Whoever heard what overtook it, and not itself, cannot tell what is missing by the last rev."""
+    place.take(7, 5)
+    assert [place.order.late_after(number) for number in (0, 1, 2)] == [set(), {KEY}, set()]
+
+
+async def test_closed_nothing_is_looked_after(place: Place) -> None:
+    """What comes at the very end begins nothing."""
+    place.take(1)
+    place.order.close()
+    place.take(3)
+    await asyncio.sleep(0.1)
+    assert place.reads == []

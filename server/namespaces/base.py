@@ -76,6 +76,7 @@ class Namespace(EnvelopeNamespace):
         given = auth if isinstance(auth, dict) else {}
         asked = find_locale(given.get("locale"))
         engine_sid = self.server.engine_sid_of(sid, self.name)
+        connection: SocketConnection | None = None
         try:
             if auth is not None and not isinstance(auth, dict):
                 raise InvalidPayloadError({"auth": ["Not an object."]})  # noqa: TRY301
@@ -84,6 +85,8 @@ class Namespace(EnvelopeNamespace):
             if self.server.recovery is not None:
                 await self.server.recovery.begin(sid, self.name, actor.user_id, given)
         except Exception as error:  # noqa: BLE001 - told to the client below, whatever it is
+            if connection is not None:  # whatever it had entered by then
+                self._service.closed(connection)
             self._refuse_connect(engine_sid, error, asked or self._default_locale)
             return
         self._connections[sid] = connection

@@ -181,9 +181,12 @@ class RedisManager(AsyncPubSubManager, LocalManager):
     ) -> None:
         """Tell an event, here at once, and to the other processes. A failure here does not keep it from them."""
         body = orjson.dumps(payload)
+        number = self.log.number
         try:
             self.hand_out(event, body, routes, skip, stamp)
         finally:
+            if stamp is not None and self.log.number == number:
+                self.trails.waits(stamp)
             channels = self._channels_of(routes)
             if channels:
                 self._send(channels, _EVENT, b"%b\n%b" % (orjson.dumps((event, skip, routes, stamp)), body))

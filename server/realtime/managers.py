@@ -56,7 +56,7 @@ class LocalManager(socketio.AsyncManager):
         self.without_offsets: set[str] = set()
         """Connections that get no offsets."""
         self.holds: dict[str, Hold] = {}
-        """Connections to which nothing goes at present: what is for them is kept."""
+        """Connections to which nothing goes at present, or not what they were told otherwise."""
         self._rooms_of: dict[str, set[Any]] = {}
         self._room_uses: dict[str, int] = {}
         self._heard_since: dict[str, int] = {}
@@ -168,10 +168,9 @@ class LocalManager(socketio.AsyncManager):
         self._write(members, skip, message)
 
     def _hold(self, members: Mapping[str, str], stamp: Stamp | None, message: Encoded) -> Mapping[str, str]:
-        """Keep a message for those members to whom nothing goes at present; return the others."""
-        held = [sid for sid in members if sid in self.holds]
-        for sid in held:
-            self.holds[sid].keep(stamp, message)
+        """Keep a message for those members to whom it does not go at present, or never; return the others."""
+        holds = self.holds
+        held = {sid for sid in members if sid in holds and not holds[sid].lets(stamp, message)}
         return {sid: engine_sid for sid, engine_sid in members.items() if sid not in held} if held else members
 
     def _write(self, members: Mapping[str, str], skip: str | None, message: Encoded) -> None:

@@ -6,6 +6,7 @@ dropped (ADR 15).
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -26,6 +27,7 @@ AGAIN_S: Final = 0.25
 """So soon rows are read again that could not be: the database is away."""
 AWAY_S: Final = 15.0
 """So long it may be away until what waits is handed out with the gap."""
+MAX_LATE: Final = 1_000
 MAX_KEYS: Final = 100_000
 MAX_WAITING: Final = 1_000
 """So many events of one key wait at most; then they are handed out with the gap, which clients notice."""
@@ -71,14 +73,21 @@ class _Line:
     rev: int
     at: int
     waiting: dict[int, Told] | None = None
-    late: set[int] | None = None
-    """What was handed out, while what was before the first of these was not told here and may be on its way."""
-    floor: int = 0
-    """Up to here nothing comes late."""
+    late: "_Late | None" = None
 
-    def lacks(self, rev: int) -> bool:
-        """Tell whether an event that others overtook is to be handed out still."""
-        return self.late is not None and self.floor < rev < self.rev and rev not in self.late
+
+@dataclass(slots=True)
+class _Late:
+    """For a while: what comes between two revs was not told here, since nobody heard it, and may be on its way."""
+
+    above: int
+    below: int
+    number: int
+    """That of the event with the rev `below`."""
+    told: set[int]
+
+    def is_new(self, rev: int) -> bool:
+        return self.above < rev < self.below and rev not in self.told
 
 
 class Order:
@@ -93,14 +102,28 @@ class Order:
         self._lines: dict[str, _Line] = {}
         self._behind: dict[str, tuple[int, int]] = {}
         """Keys to look after, each with the rev before the first that may be missing, and the last."""
+        self._late: deque[tuple[int, int, str]] = deque(maxlen=MAX_LATE)
+        """What was handed out late: its number, that of the event that overtook it, and the key."""
         self._away_since: float | None = None
         """Since when the database cannot be read."""
+        self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     def revs(self) -> dict[str, int]:
         """Return the last rev that was handed out of each key."""
         return {key: line.rev for key, line in self._lines.items()}
+
+    def rev_of(self, key: str) -> int:
+        """Return the last rev of a key that was handed out; 0 if none was."""
+        line = self._lines.get(key)
+        return 0 if line is None else line.rev
+
+    def late_after(self, number: int) -> set[str] | None:
+        """Return keys of which something came after a number, but belongs before; None if that is not remembered."""
+        if len(self._late) == MAX_LATE and self._late[0][0] > number:
+            return None
+        return {key for late, overtaking, key in self._late if overtaking <= number < late}
 
     def take(self, told: Told) -> None:
         """Hand an event out in its turn. It has a stamp."""
@@ -114,9 +137,9 @@ class Order:
         elif line.waiting is None and rev == line.rev + 1:
             self._hand_out(line, rev, told)
         elif line.waiting is None and not self._is_missed(told.routes, line.at):
-            floor = line.rev
+            before = line.rev
             self._hand_out(line, rev, told)
-            self._expect_late(line, floor)
+            self._expect_late(line, before)
         else:
             self._wait(key, line, rev, told)
 
@@ -128,6 +151,7 @@ class Order:
 
     def close(self) -> None:
         """Look after nothing any more."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -140,19 +164,22 @@ class Order:
         if rev > 1:
             self._expect_late(line, 0)
 
-    def _expect_late(self, line: _Line, floor: int) -> None:
-        line.floor, line.late = floor, {line.rev}
-        asyncio.get_running_loop().call_later(LATE_S, self._know, line, line.late)
+    def _expect_late(self, line: _Line, before: int) -> None:
+        """What is between a rev and that of a line may come: nobody here knows whether it was told before."""
+        late = line.late = _Late(before, line.rev, line.at, set())
+        if not self._closed:
+            asyncio.get_running_loop().call_later(LATE_S, self._expect_no_more, line, late)
 
     @staticmethod
-    def _know(line: _Line, late: set[int]) -> None:
+    def _expect_no_more(line: _Line, late: _Late) -> None:
         if line.late is late:
             line.late = None
 
     def _give_late(self, line: _Line, rev: int, told: Told) -> None:
-        if line.late is not None and line.lacks(rev):
-            line.late.add(rev)
-            self._give(told)
+        if line.late is not None and line.late.is_new(rev):
+            assert told.stamp is not None  # noqa: S101 - the caller asked
+            line.late.told.add(rev)
+            self._late.append((self._give(told), line.late.number, told.stamp[0]))
 
     def _wait(self, key: str, line: _Line, rev: int, told: Told) -> None:
         waiting = line.waiting
@@ -166,8 +193,6 @@ class Order:
 
     def _hand_out(self, line: _Line, rev: int, told: Told) -> None:
         line.rev, line.at = rev, self._give(told)
-        if line.late is not None:
-            line.late.add(rev)
 
     def _advance(self, line: _Line) -> None:
         """Hand out what is next of what waits."""
@@ -190,7 +215,7 @@ class Order:
         self._schedule()
 
     def _schedule(self) -> None:
-        if self._timer is None and self._task is None and self._behind:
+        if self._timer is None and self._task is None and self._behind and not self._closed:
             wait_s = AGAIN_S if self._away_since is not None else HURRIED_WAIT_S if self.hurried else WAIT_S
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._start)
 
@@ -232,7 +257,8 @@ class Order:
         line = self._lines.get(key)
         if line is None:
             return before
-        if any(line.lacks(rev) for rev in range(before + 1, min(last, before + MAX_WAITING) + 1)):
+        late = line.late
+        if late is not None and any(map(late.is_new, range(before + 1, min(last, before + MAX_WAITING) + 1))):
             return min(before, line.rev)
         return None if line.waiting is None and line.rev >= last else line.rev
 

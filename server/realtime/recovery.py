@@ -8,7 +8,7 @@ When that cannot be promised it is a new connection, and the client syncs. Never
 import asyncio
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from server.contract.operations import MESSAGING, NOTIFICATIONS, THREADS
@@ -21,7 +21,7 @@ from server.realtime.managers import LocalManager
 from server.realtime.order import Missed, Told
 from server.realtime.rooms import Stamp, subject_of, user_room
 from server.realtime.rows import Rows
-from server.realtime.trails import WINDOW_S, Missing, Trail
+from server.realtime.trails import WINDOW_S, Missing, Trail, is_told, widen
 
 MAX_LOST: Final = 50_000
 MAX_REPLAY: Final = 2_000
@@ -31,6 +31,11 @@ PART_EVENTS: Final = 100
 PART_BYTES: Final = 256 * 1024
 """So much is told at once; then the client has to read."""
 CHECK_S: Final = 0.02
+REPEATED_S: Final = 10.0
+"""So long what a client heard elsewhere may yet come to this process. What it was told from the rows alone may come
+whenever the next event of its key shows that it was not told: nobody knows when."""
+IN_REPLAY: Final = 0
+"""The number of a client that is told what it missed: how far it is nobody knows, and no trail begins before 1."""
 
 _KINDS = {THREADS: "thread", NOTIFICATIONS: "user"}
 """What the keys of a namespace name; those of `/messaging` are the user's threads, whose rooms it is not in."""
@@ -43,7 +48,6 @@ class _Replay:
     trail: Trail
     hold: Hold
     events: Sequence[Told]
-    told: Mapping[str, int]
 
 
 class Recovery:
@@ -57,6 +61,8 @@ class Recovery:
         self._live: dict[str, Trail] = {}
         self._replays: dict[str, _Replay] = {}
         self._lost: Deadlines[str] = Deadlines(WINDOW_S, self._forget)
+        self._repeated: Deadlines[str] = Deadlines(REPEATED_S, self._let_all)
+        self._closed = False
         self.recovered = 0
         self.refused = 0
 
@@ -72,10 +78,10 @@ class Recovery:
         return sid in self._replays
 
     def offset_of(self, sid: str) -> str | None:
-        """Return the offset of a connection's first event; None if it is to have none (yet)."""
+        """Return the offset of a connection's first event; None if it is to have none."""
         replay = self._replays.get(sid)
         if replay is not None:
-            return None if replay.events else self._manager.log.offset(replay.hold.number).decode()
+            return self._manager.log.offset(IN_REPLAY if replay.events else replay.hold.number).decode()
         return self._manager.log.offset(self._manager.log.number).decode() if sid in self._live else None
 
     # --- A connection's life
@@ -94,18 +100,21 @@ class Recovery:
                 self.recovered += 1
                 return
             self.refused += 1
-        self._follow(sid, Trail(secrets.token_urlsafe(12), namespace, user_id))
+        trail = Trail(secrets.token_urlsafe(12), namespace, user_id, began=self._manager.log.mark())
+        self._follow(sid, trail)
 
     def moved(self, sid: str, room: str, *, enter: bool) -> None:
         """A connection entered or left a room."""
-        trail = self._live.get(sid)
+        replay = self._replays.get(sid)
+        trail = self._live.get(sid) if replay is None else replay.trail
         if trail is None or room == user_room(trail.user_id):
             return
         if enter:
-            trail.rooms.add(room)
+            trail.rooms.setdefault(room, self._manager.log.number)
         else:
-            trail.rooms.discard(room)
-        self._trails.save(trail)
+            trail.rooms.pop(room, None)
+        if replay is None:
+            self._trails.save(trail)
 
     def lost(self, sid: str) -> None:
         """A connection broke: its rooms are heard for it until it comes back or its time is over."""
@@ -116,7 +125,8 @@ class Recovery:
         trail.sid = None
         for room in trail.all_rooms:
             self._manager.keep_hearing(room)
-        self._lost.add(trail.pid)
+        if not self._closed:
+            self._lost.add(trail.pid)
         if len(self._lost) > MAX_LOST:
             self._lost.end_first()
 
@@ -139,29 +149,49 @@ class Recovery:
         session = self._session(sid, replay.trail.namespace)
         try:
             async with asyncio.timeout(PLAY_S):
-                *first, last = _parts(replay.events)
-                for part in first:
-                    self._tell(session, replay, part)
-                    await _drained(session)
+                await self._play(session, replay)
         except TimeoutError:
             return False
         if self._replays.pop(sid, None) is None or session.closing:
             return True  # it is gone
         if replay.hold.full:
             return False
-        self._manager.holds.pop(sid, None)
-        left = replay.hold.left(replay.told)
-        self._tell(session, replay, last, None if left else self._manager.log.offset(self._manager.log.number))
-        for message in left:
-            session.send(message)
+        replay.hold.is_open = True
+        self._repeated.add(sid)  # until then it drops what may come again
         self._follow(sid, replay.trail)
         return True
 
+    async def _play(self, session: Any, replay: _Replay) -> None:
+        """Tell what was missed, then what came since: return in the turn in which nothing is left."""
+        offset = self._manager.log.offset(replay.hold.number)
+        *first, last = _parts(replay.events)
+        for part in first:
+            self._tell(session, replay, part)
+            await _drained(session)
+        self._tell(session, replay, last, offset)
+        while kept := replay.hold.take(PART_EVENTS):
+            await _drained(session)
+            for message in kept:
+                session.send(message)
+
     def close(self) -> None:
         """Wait for nobody any more."""
+        self._closed = True
         self._lost.close()
+        self._repeated.close()
+
+    def _let_all(self, sid: str) -> None:
+        hold = self._manager.holds.get(sid)
+        if hold is None:
+            return
+        if hold.narrow(self._manager.order.rev_of):
+            self._repeated.add(sid)
+        else:
+            del self._manager.holds[sid]
 
     def _follow(self, sid: str, trail: Trail) -> None:
+        if trail.pid in self._known:  # it went elsewhere meanwhile, and is back
+            self._end(self._known[trail.pid])
         trail.sid = sid
         self._live[sid] = self._known[trail.pid] = trail
         self._trails.save(trail)
@@ -198,34 +228,47 @@ class Recovery:
         trail = self._known.get(wanted.pid)
         if trail is None or (trail.namespace, trail.user_id) != (wanted.namespace, wanted.user_id):
             return None, frozenset()
+        self._withdraw(trail)
+        return trail, trail.all_rooms
+
+    def _withdraw(self, trail: Trail) -> None:
+        """Nobody finds a trail any more; its rooms are still heard for it."""
         if trail.sid is not None:  # the server has not noticed yet that it broke
             self._break(trail.sid, trail.namespace)
         self._lost.discard(trail.pid)
         del self._known[trail.pid]
         self._trails.remove(trail.pid)
-        return trail, trail.all_rooms
+
+    def _end(self, trail: Trail) -> None:
+        self._withdraw(trail)
+        for room in trail.all_rooms:
+            self._manager.stop_hearing(room)
 
     def _break(self, sid: str, namespace: str) -> None:
-        self.lost(sid)
         session = self._session(sid, namespace)
-        session.close(self._manager.server.reason.TRANSPORT_ERROR)
+        self.lost(sid)
+        if session is not None:
+            session.close(self._manager.server.reason.TRANSPORT_ERROR)
 
     async def _enter(self, sid: str, trail: Trail, process: str, number: int) -> bool:
         """Enter the rooms, held, and find out what was missed. In this order: what comes in between is kept."""
         manager = self._manager
-        trail.rooms &= await self._still_in(trail)
-        waits = [wait for room in trail.all_rooms if (wait := manager.heard(room)) is not None]
+        entered = replace(trail, rooms=dict.fromkeys(await self._still_in(trail), 0), told=dict(trail.told))
+        waits = [wait for room in entered.all_rooms if (wait := manager.heard(room)) is not None]
         await asyncio.gather(*waits)
         if manager.eio_sid_from_sid(sid, trail.namespace) is None:
             return False
-        hold = manager.holds[sid] = Hold(manager.log.number)
-        for room in trail.all_rooms:
+        hold = manager.holds[sid] = Hold(manager.log.mark())
+        entered.began = hold.number
+        for room in entered.all_rooms:
             manager.basic_enter_room(sid, trail.namespace, room)
-        missing = await self._missing(process, number)
-        found = None if missing is None else await self._read(trail, missing)
-        if found is None or sid not in manager.holds:
+        missing = await self._missing(process, number, trail) if number >= trail.began else None
+        events = None if missing is None else await self._read(entered, missing)
+        if events is None or sid not in manager.holds:
             return False
-        self._replays[sid] = _Replay(trail, hold, *found)
+        hold.know(entered.told)
+        entered.rooms = dict.fromkeys(entered.rooms, hold.number)
+        self._replays[sid] = _Replay(entered, hold, events)
         return True
 
     def _undo(self, sid: str, trail: Trail) -> None:
@@ -239,28 +282,39 @@ class Recovery:
         mine = await self._rows.threads_of(trail.user_id, threads.values()) if threads else set()
         return {room for room, thread_id in threads.items() if thread_id in mine}
 
-    async def _missing(self, process: str, number: int) -> Missing | None:
+    async def _missing(self, process: str, number: int, trail: Trail) -> Missing | None:
         if process != self._manager.log.process:
-            return await self._trails.missing(process, number)
-        stamps = self._manager.log.after(number)
-        if stamps is None:
+            return await self._trails.missing(process, number, trail)
+        stamps, doubtful = self._manager.log.after(number), self._manager.order.late_after(number)
+        if stamps is None or doubtful is None:
             return None
         first: dict[str, int] = {}
-        for key, rev in stamps:
-            first.setdefault(key, rev)
-        return Missing(first, stamps)
+        for at, (key, rev) in enumerate(stamps, number + 1):
+            if at > trail.rooms.get(key, 0) and not is_told(trail.told, (key, rev)):
+                first[key] = min(rev, first.get(key, rev))
+        return Missing(first, stamps, {}, doubtful)
 
-    async def _read(self, trail: Trail, missing: Missing) -> tuple[Sequence[Told], Mapping[str, int]] | None:
-        """Return what the user is to be told, and up to which rev of each key that is all; None if it is too much."""
-        keys = await self._of_concern(trail, missing.first)
+    async def _read(self, trail: Trail, missing: Missing) -> Sequence[Told] | None:
+        """Return what the user is to be told, and note what that is.
+
+        None if it is too much, or not sure.
+        """
+        concern = await self._of_concern(trail, {*missing.first, *missing.heard, *missing.doubtful})
+        if not concern.isdisjoint(missing.doubtful):
+            return None
+        keys = concern & missing.first.keys()
         missed = await self._rows.missed({key: missing.first[key] - 1 for key in keys})
         if missed.keys() < keys:
             return None
+        for key in concern & missing.heard.keys():
+            widen(trail.told, key, missing.heard[key])
+        for key, found in missed.items():
+            widen(trail.told, key, (missing.first[key] - 1, found.up_to))
         events = _in_order(missed.values(), missing.order)
         mine = [told for told in events if any(namespace == trail.namespace for namespace, _ in told.routes)]
         if len(mine) > MAX_REPLAY:
             return None
-        return mine, {key: found.up_to for key, found in missed.items()}
+        return mine
 
     async def _of_concern(self, trail: Trail, keys: Iterable[str]) -> set[str]:
         if trail.namespace != MESSAGING:

@@ -42,6 +42,7 @@ def pack(*parts: bytes) -> bytes:
     return packed
 
 
+_OF_NO_USE: Final = ("READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "NOAUTH", "MOVED")
 _PING = pack(b"PING")
 
 
@@ -66,6 +67,8 @@ class Link(Protocol):
 
     preface: Callable[[], list[bytes]]
     """Asked for commands to write before what is published, at each turn in which there is news."""
+    refused: Callable[[str], None]
+    """Told why Redis did not do one of these. Of the others it must do all."""
 
     @property
     def dropped(self) -> int:
@@ -107,6 +110,7 @@ class RedisLink:
     def __init__(self, url: str, options: dict[str, Any] | None = None) -> None:
         self._outbox = Outbox()
         self._ears: Ears | None = None
+        self.refused: Callable[[str], None] = lambda _error: None
         self._publisher = _KeptConnection(url, options or {}, self._answered, self._publisher_changed)
         self._listener = _KeptConnection(url, options or {}, self._heard, self._listener_changed)
 
@@ -183,10 +187,16 @@ class RedisLink:
             self._ears.listening(up=wire is not None)
 
     def _answered(self, reply: Any) -> None:
+        if isinstance(reply, hiredis.ReplyError):
+            if not _is_of_command(reply) or not self._outbox.awaits_preface:
+                raise reply
+            self.refused(str(reply))
         if reply != b"PONG":
             self._outbox.acknowledge()
 
     def _heard(self, reply: Any) -> None:
+        if isinstance(reply, hiredis.ReplyError):
+            raise reply
         if not isinstance(reply, list) or self._ears is None:
             return
         kind = reply[0]
@@ -204,6 +214,7 @@ class _Event:
     commands: int
     answered: int = 0
     written_at: float = 0.0
+    is_preface: bool = False
 
 
 class Outbox:
@@ -232,6 +243,11 @@ class Outbox:
     def unanswered_s(self) -> float:
         """How long the oldest of what was written has not been answered."""
         return asyncio.get_running_loop().time() - self._written[0].written_at if self._written else 0.0
+
+    @property
+    def awaits_preface(self) -> bool:
+        """Whether the next answer is to a command that `preface` gave."""
+        return not self._orphans and bool(self._written) and self._written[0].is_preface
 
     def add(self, packed: bytes, commands: int) -> None:
         """Queue commands; they go out together at the end of this tick."""
@@ -277,6 +293,7 @@ class Outbox:
 
     async def empty(self) -> None:
         """Wait until all is published; at once without a connection."""
+        self._write()  # what `preface` has to say, too
         if len(self) and self._wire is not None:
             self._emptied = asyncio.get_running_loop().create_future()
             await self._emptied
@@ -301,7 +318,7 @@ class Outbox:
         if wire is None or wire.paused:
             return
         for packed in reversed(self.preface()):
-            self._waiting.appendleft(_Event(packed, 1))
+            self._waiting.appendleft(_Event(packed, 1, is_preface=True))
             self._bytes += len(packed)
         if not self._waiting:
             return
@@ -317,6 +334,11 @@ class Outbox:
 
 def _nothing() -> None:
     """Nobody to tell."""
+
+
+def _is_of_command(error: Exception) -> bool:
+    """Tell whether Redis refused just a command; else it is of no use at present, as a replica is after a failover."""
+    return not str(error).startswith(_OF_NO_USE) and "'ping'" not in str(error)
 
 
 class _Wire(asyncio.Protocol):
@@ -353,10 +375,9 @@ class _Wire(asyncio.Protocol):
         reader.feed(data)
         try:
             while (reply := reader.gets()) is not False:
-                if isinstance(reply, hiredis.ReplyError):
-                    self.abort(f"redis refused: {reply}")
-                    return
                 take(reply)
+        except hiredis.ReplyError as error:
+            self.abort(f"redis refused: {error}")
         except hiredis.ProtocolError as error:
             self.abort(str(error))
 

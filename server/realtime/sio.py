@@ -332,7 +332,11 @@ class RealtimeServer(socketio.AsyncServer):
         if session.closed:  # it left while it was let in, and its disconnect has been handled before
             await self._handle_disconnect(eio_sid, namespace, self.reason.TRANSPORT_CLOSE)
         elif isinstance(handler := self.namespace_handlers.get(namespace), EnvelopeNamespace):
-            await handler.on_connected(sid)
+            try:
+                await handler.on_connected(sid)
+            except Exception:
+                self.logger.exception("connection not begun")
+                session.close(self.reason.TRANSPORT_ERROR)
 
     async def _fail_connect(self, eio_sid: str, namespace: str) -> None:
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)

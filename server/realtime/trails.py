@@ -1,6 +1,6 @@
 """What must be known of a connection for another process to let it go on (`recovery.py`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -10,6 +10,29 @@ WINDOW_S: Final = 120.0
 """So long after it broke a connection can be recovered."""
 
 
+Span = tuple[int, int]
+"""Revs above the first, up to the second."""
+Spans = dict[str, list[Span]]
+"""Of keys, what a client was told."""
+
+MAX_SPANS: Final = 8
+"""Of a key; of more the oldest are forgotten."""
+
+
+def is_told(told: Spans, stamp: Stamp) -> bool:
+    """Tell whether an event is in a span."""
+    return any(above < stamp[1] <= up_to for above, up_to in told.get(stamp[0], ()))
+
+
+def widen(told: Spans, key: str, span: Span) -> None:
+    """Note what else was told. What is between two spans may have been heard otherwise, or not."""
+    spans = told.get(key, [])
+    touching = [each for each in spans if each[0] <= span[1] and span[0] <= each[1]]
+    apart = [each for each in spans if each not in touching]
+    whole = min(each[0] for each in (*touching, span)), max(each[1] for each in (*touching, span))
+    told[key] = [*apart, whole][-MAX_SPANS:]
+
+
 @dataclass(slots=True)
 class Trail:
     """What must be known of a connection for it to go on elsewhere: whose it is, and in which rooms."""
@@ -17,15 +40,19 @@ class Trail:
     pid: str
     namespace: str
     user_id: str
-    rooms: set[str] = field(default_factory=set)
-    """Beside the user's own."""
+    rooms: dict[str, int] = field(default_factory=dict)
+    """Beside the user's own; each with the last number that its process had given when it was entered."""
+    began: int = 0
+    """The last number that its process had given when it began there."""
+    told: Spans = field(default_factory=dict)
+    """What it was told by replays, or had heard elsewhere, whatever the log of its process says."""
     sid: str | None = None
     """The connection, while there is one."""
 
     @property
     def all_rooms(self) -> frozenset[str]:
         """All rooms that it hears."""
-        return frozenset(self.rooms | {user_room(self.user_id)})
+        return frozenset((*self.rooms, user_room(self.user_id)))
 
 
 class Missing(NamedTuple):
@@ -33,6 +60,10 @@ class Missing(NamedTuple):
 
     first: Mapping[str, int]
     order: Sequence[Stamp]
+    heard: Mapping[str, Span]
+    """What it has heard of keys that were told lately: that may yet come to this process."""
+    doubtful: Collection[str]
+    """Keys of which it may have missed some before others that it heard."""
 
 
 class Trails(Protocol):
@@ -47,7 +78,7 @@ class Trails(Protocol):
     async def take(self, process: str, wanted: Trail) -> Trail | None:
         """Return the trail of a pid, namespace and user that another process left, once; None if there is none."""
 
-    async def missing(self, process: str, number: int) -> Missing | None:
+    async def missing(self, process: str, number: int, trail: Trail) -> Missing | None:
         """Return what any process told since another one's number; None if that is not known for sure."""
 
 
@@ -65,7 +96,7 @@ class NoTrails:
         del process, wanted
         return None
 
-    async def missing(self, process: str, number: int) -> Missing | None:
+    async def missing(self, process: str, number: int, trail: Trail) -> Missing | None:
         """Nothing is known."""
-        del process, number
+        del process, number, trail
         return None
