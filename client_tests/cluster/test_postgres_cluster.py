@@ -93,7 +93,7 @@ async def test_everything_else_arrives_on_the_other(two: Two, clients: Clients, 
     await ok(other.call("mark_all_notifications_read"))
     await device.heard("notification_updated")
     created = await ok(one.call("create_thread", {"kind": "group", "title": "Más", "participant_ids": [2]}))
-    assert (await other.heard("thread_created"))["thread"]["id"] == created["id"]
+    await other.heard("thread_created", lambda heard: heard["thread"]["id"] == created["id"])
     await ok(other.call("update_settings", {"sound": False}))
     await device.heard("settings_updated")
     await ok(service.call("put_user", {"user_id": 1, "display_name": "Ana María"}))
