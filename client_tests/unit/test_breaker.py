@@ -30,7 +30,10 @@ def test_breaker_opens_after_a_time_out_and_lets_one_try() -> None:
     breaker.check()
     with pytest.raises(UnavailableError):
         breaker.check()
+    clock.now += 3 * TRIES_EVERY_S  # so long that attempt takes
     breaker.note(timed_out=True)
+    with pytest.raises(UnavailableError):
+        breaker.check()
     clock.now += TRIES_EVERY_S
     breaker.check()
     breaker.note(timed_out=False)

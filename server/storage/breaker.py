@@ -30,7 +30,7 @@ class Breaker:
         self._next_try = self._now() + TRIES_EVERY_S
 
     def note(self, *, timed_out: bool) -> None:
-        """An attempt ended."""
-        if timed_out and not self._is_open:
+        """An attempt ended. The next one may begin a while after: an attempt takes longer than that while."""
+        if timed_out:
             self._next_try = self._now() + TRIES_EVERY_S
         self._is_open = timed_out
