@@ -264,21 +264,24 @@ class Order:
 
     def _settle(self, key: str, before: int, missed: Missed | None) -> None:
         line = self._lines.get(key)
-        if missed is None or not missed.events:
-            if line is not None:
-                self._give_up(line)
+        held = 0 if line is None else line.rev
+        if missed is not None and missed.events:
+            line = self._fill(key, line, before, missed)
+        if line is None or line.waiting is None:
             return
+        if line.rev > held:
+            self._look_after(key, line.rev, max(line.waiting))
+        elif key not in self._behind:  # else it began to wait after the rows were read: they say nothing of it
+            self._give_up(line)
+
+    def _fill(self, key: str, line: _Line | None, before: int, missed: Missed) -> _Line:
         if line is None:
             self._make_room()
             line = self._lines[key] = _Line(before, 0)
         elif line.waiting is None and not self._is_missed(missed.events[0].routes, line.at):
             line.rev = max(line.rev, before)  # whoever hears it now came later, and knows what was before
-        held = line.rev
         self._merge(line, missed)
-        if line.waiting is not None and line.rev > held:
-            self._look_after(key, line.rev, max(line.waiting))
-        else:
-            self._give_up(line)
+        return line
 
     def _merge(self, line: _Line, missed: Missed) -> None:
         waiting = line.waiting or {}
