@@ -11,7 +11,13 @@ import pytest
 
 from client_tests.services import PostgresServer, postgres_server
 from client_tests.storage.conftest import make_thread, make_users, new_message
+from client_tests.unit.doubles import SERVICE, Clock, RecordingPublisher, user
+from server.domain.commands import MarkRead, Notify
 from server.domain.errors import UnavailableError
+from server.domain.events import MessagesRead, NotificationCreated
+from server.services.notifications import NotificationService
+from server.services.receipts import ReceiptService
+from server.services.tasks import Tasks
 from server.storage import sqlite
 from server.storage.append import Appended
 from server.storage.database import Database
@@ -176,6 +182,29 @@ async def test_postgres_frozen_send_is_refused_and_told_once_it_is_stored(
     again = await on_mortal.append(new_message(thread_id, "1", client_message_id="same"))
     assert (again.created, again.message) == (False, late.result.message)
     assert settled.empty()
+
+
+async def test_postgres_frozen_what_is_stored_late_is_told_all_the_same(
+    mortal: PostgresServer, on_mortal: Database, frozen: Callable[[], None]
+) -> None:
+    """Other people hear of a receipt and a notification although those who caused them were told `unavailable`."""
+    thread_id = await make_thread(on_mortal, "1", "2")
+    await on_mortal.append(new_message(thread_id, "1"))
+    told, clock, tasks = RecordingPublisher(), Clock(), Tasks()
+    receipts = ReceiptService(on_mortal, told, clock, tasks)
+    notifications = NotificationService(on_mortal, told, clock)
+    notify = Notify(title="title", message="message", priority="high", user_id="1")
+    frozen()
+    calls = (receipts.mark_read(user("2"), MarkRead(thread_id=thread_id)), notifications.notify(SERVICE, notify))
+    async with patient(TOLD_WITHIN_S):
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [UnavailableError, UnavailableError]
+    mortal.thaw()
+    [read] = await told.heard(MessagesRead)
+    assert read.receipt.read_seq == 1
+    [created] = await told.heard(NotificationCreated)
+    assert created.notification.user_id == "1"
+    await tasks.close()
 
 
 async def test_postgres_lost_while_it_commits_is_asked_what_became_of_it(postgres_url: str) -> None:

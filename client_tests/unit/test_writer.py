@@ -162,6 +162,28 @@ async def test_batch_without_an_answer_is_refused_and_told_as_late_once_stored()
     assert [contents(batch) for batch in store.batches] == ["ab"]
 
 
+async def test_submit_tells_of_what_is_stored_also_if_the_caller_has_gone() -> None:
+    """In the order of commits; a telling that fails keeps nobody from the answer, and a refusal is not told."""
+    store = Store()
+    store.gate.clear()
+    writer = Writer(store.commit)
+    told: list[Any] = []
+
+    def fail(_result: Any) -> None:
+        raise RuntimeError
+
+    gone = writer.submit(message("a"), told.append)
+    others = [writer.submit(message("b"), fail), writer.submit(message("c"), told.append)]
+    await store.begun.wait()
+    gone.cancel()
+    store.gate.set()
+    assert await asyncio.gather(*others) == ["b", "c"]
+    store.fails = UnavailableError()
+    with pytest.raises(UnavailableError):
+        await writer.submit(message("d"), told.append)
+    assert told == ["a", "c"]
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_batch_that_fails_late_is_not_told_twice() -> None:
     """It was refused already."""

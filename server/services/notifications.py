@@ -33,9 +33,12 @@ class NotificationService:
             NotFoundError: a user or the thread does not exist; then nothing is stored.
         """
         now = self._now()
-        stored = await self._database.write(lambda work: _notify(work, command, now))
-        for notification, unread_count in stored:
-            self._publisher.publish(NotificationCreated(notification, unread_count))
+
+        def tell(stored: list[tuple[Notification, int]]) -> None:
+            for notification, unread_count in stored:
+                self._publisher.publish(NotificationCreated(notification, unread_count))
+
+        stored = await self._database.write(lambda work: _notify(work, command, now), tell)
         return Notified(tuple(notification for notification, _ in stored))
 
     async def list_notifications(self, actor: Actor, command: ListNotifications) -> NotificationPage:
@@ -82,18 +85,21 @@ class NotificationService:
             rev = change(centre, now)
             return rev, NotificationsUpdated(centre.unread_count(user_id), centre.rev(user_id))
 
-        rev, standing = await self._database.write(job)
-        if rev is not None:
-            event = NotificationUpdated(
-                user_id=user_id,
-                notification_ids=() if notification_id is None else (notification_id,),
-                all=notification_id is None,
-                read_at=now,
-                cleared_at=now if clears else None,
-                unread_count=standing.unread_count,
-                rev=rev,
-            )
-            self._publisher.publish(event)
+        def tell(changed: tuple[int | None, NotificationsUpdated]) -> None:
+            rev, standing = changed
+            if rev is not None:
+                event = NotificationUpdated(
+                    user_id=user_id,
+                    notification_ids=() if notification_id is None else (notification_id,),
+                    all=notification_id is None,
+                    read_at=now,
+                    cleared_at=now if clears else None,
+                    unread_count=standing.unread_count,
+                    rev=rev,
+                )
+                self._publisher.publish(event)
+
+        _, standing = await self._database.write(job, tell)
         return standing
 
 

@@ -93,10 +93,11 @@ class ReceiptService:
             tell = (kind, found, user_id) not in turns
             return work.receipts.move(kind, found, user_id, target, now, tell=tell)
 
-        change = await self._database.write(job)
-        if change.moved:
-            self._follow_up((kind, change.receipt.thread_id, user_id), change)
-        return change
+        def tell(change: ReceiptChange) -> None:
+            if change.moved:
+                self._follow_up((kind, change.receipt.thread_id, user_id), change)
+
+        return await self._database.write(job, tell)
 
     def _follow_up(self, key: Key, change: ReceiptChange) -> None:
         if change.told or change.private:
@@ -118,9 +119,12 @@ class ReceiptService:
 
     async def _tell(self, key: Key, from_seq: int) -> None:
         kind, thread_id, user_id = key
-        change = await self._database.write(lambda work: work.receipts.tell(kind, thread_id, user_id, from_seq))
-        if change is not None:
-            self._publish(kind, change)
+
+        def tell(change: ReceiptChange | None) -> None:
+            if change is not None:
+                self._publish(kind, change)
+
+        await self._database.write(lambda work: work.receipts.tell(kind, thread_id, user_id, from_seq), tell)
 
     def _publish(self, kind: ReceiptKind, change: ReceiptChange) -> None:
         if kind == "read":

@@ -1,6 +1,7 @@
 """Threads: opening, listing and hearing them."""
 
 import json
+from collections.abc import Callable
 from typing import Literal
 
 from server.domain.commands import CreateThread, ListThreads, ThreadCommand
@@ -68,8 +69,7 @@ class ThreadService:
             thread_id, created = work.threads.create(new)
             return work.threads.get(thread_id, actor.user_id), created
 
-        thread, created = await self._database.write(job)
-        return await self._opened(thread, new, created=created)
+        return await self._store(job, new)
 
     async def open(self, _actor: Actor, command: CreateThread) -> Thread:
         """Open a thread for others (service); people who do not exist yet are created.
@@ -84,8 +84,7 @@ class ThreadService:
             thread_id, created = work.threads.create(new)
             return work.threads.get_any(thread_id), created
 
-        thread, created = await self._database.write(job)
-        return await self._opened(thread, new, created=created)
+        return await self._store(job, new)
 
     async def join_conversation(self, actor: Actor, command: ThreadCommand) -> Done:
         """Hear who is typing in a thread.
@@ -140,9 +139,16 @@ class ThreadService:
             participant_ids=participant_ids,
         )
 
-    async def _opened(self, thread: Thread, new: NewThread, *, created: bool) -> Thread:
+    async def _store(self, job: Callable[[UnitOfWork], tuple[Thread, bool]], new: NewThread) -> Thread:
+        """Open a thread, unless it is open, and tell its participants."""
+
+        def tell(stored: tuple[Thread, bool]) -> None:
+            thread, created = stored
+            if created:
+                self._publisher.publish(ThreadCreated(thread, new.participant_ids))
+
+        thread, created = await self._database.write(job, tell)
         if created:
-            self._publisher.publish(ThreadCreated(thread, new.participant_ids))
             await self._presence.introduce(new.participant_ids)
         return thread
 

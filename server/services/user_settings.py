@@ -34,9 +34,10 @@ class UserSettingsService:
             work.users.choose(user_id, changes)
             return work.users.preferences(user_id), work.push.devices(user_id)
 
-        settings = self._settings(*await self._database.write(job))
-        self._publisher.publish(SettingsUpdated(user_id, settings))
-        return settings
+        def tell(changed: tuple[Preferences, tuple[Device, ...]]) -> None:
+            self._publisher.publish(SettingsUpdated(user_id, self._settings(*changed)))
+
+        return self._settings(*await self._database.write(job, tell))
 
     async def subscribe(self, actor: Actor, command: SubscribePush) -> Device:
         """Push to a browser from now on; one that was another user's is theirs no longer.

@@ -60,15 +60,16 @@ class Database(ABC):
         """
         self.writer.put(message, settle)
 
-    async def write(self, job: Callable[[UnitOfWork], T], late: Callable[[T], None] | None = None) -> T:
+    async def write(self, job: Callable[[UnitOfWork], T], tell: Callable[[T], None] | None = None) -> T:
         """Run a job in a transaction, in turn with all other writes of this process.
 
-        `late` is called with the result of a job that is stored although `UnavailableError` was raised.
+        `tell` is called with its result once it is stored, in the order of commits: also if the caller has gone, or
+        was told `UnavailableError` since the answer was late.
 
         Raises:
             UnavailableError: the database is away, or the queue is full.
         """
-        return await self.writer.submit(job, late)  # type: ignore[no-any-return]
+        return await self.writer.submit(job, tell)  # type: ignore[no-any-return]
 
     async def read(self, job: Callable[[UnitOfWork], T]) -> T:
         """Run a job that only reads, beside the writes; with others that wait at the same time, on one connection.

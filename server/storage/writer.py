@@ -66,16 +66,16 @@ class Writer:
         """How many writes wait."""
         return len(self._queue)
 
-    def submit(self, work: Work, late: Settle | None = None) -> asyncio.Future[Any]:
+    def submit(self, work: Work, tell: Settle | None = None) -> asyncio.Future[Any]:
         """Queue a write; the future resolves once it is committed, or with why it was not.
 
-        `late` is called with the result of a write that is stored although its future said that it was not.
+        `tell` is called once, with the result of a write that is stored, whatever the future said or says.
 
         Raises:
             UnavailableError: the queue is full, or closed.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.put(work, partial(_resolve, future, late))
+        self.put(work, partial(_resolve, future, tell))
         return future
 
     def put(self, work: Work, settle: Settle) -> None:
@@ -157,14 +157,13 @@ def _settle(settle: Settle, outcome: Any) -> None:
         log.exception("outcome of a write not told")
 
 
-def _resolve(future: asyncio.Future[Any], late: Settle | None, outcome: Any) -> None:
-    if isinstance(outcome, Late):
-        if late is not None:
-            late(outcome.result)
-        return
-    if future.done():  # its caller was cancelled; the write stands
-        return
-    if isinstance(outcome, BaseException):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+def _resolve(future: asyncio.Future[Any], tell: Settle | None, outcome: Any) -> None:
+    result = outcome.result if isinstance(outcome, Late) else outcome
+    is_stored = not isinstance(result, BaseException)
+    if not future.done():  # else it was refused, or its caller was cancelled: the write stands all the same
+        if is_stored:
+            future.set_result(result)
+        else:
+            future.set_exception(result)
+    if is_stored and tell is not None:
+        tell(result)
