@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,15 +55,22 @@ class _Child:
     def end(self) -> None:
         """End this very process: politely, then not."""
         if self.process.poll() is None:
-            for child in psutil.Process(self.process.pid).children(recursive=True):
-                child.resume()
-            self.process.send_signal(signal.SIGCONT)  # a frozen process hears nothing else
+            self.signal_family(signal.SIGCONT)  # a frozen process hears nothing else
             self.process.send_signal(self.stop_signal)
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def signal_family(self, number: signal.Signals) -> list[psutil.Process]:
+        """Send a signal to the process, then to those that it started; return these. Some may end by themselves."""
+        self.process.send_signal(number)
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.send_signal(number)
+        return children
 
     def log_tail(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")[-2000:]
@@ -159,25 +166,19 @@ class PostgresServer:
 
     def kill(self) -> None:
         """SIGKILL: all at once, as a crash of the machine; what is committed is there when it is started again."""
-        family = self._family()
-        for process in family:
+        children = self._child.signal_family(signal.SIGSTOP)  # none is started or ends meanwhile
+        for process in (self.process, *children):
             process.kill()
-        psutil.wait_procs(family[1:], STOP_S)
+        psutil.wait_procs(children, STOP_S)
         self.process.wait(STOP_S)
 
     def freeze(self) -> None:
         """Leave it deaf, with all its sessions: connections stay open, new ones too, and nothing is answered."""
-        for process in self._family():
-            process.suspend()
+        self._child.signal_family(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on where it was frozen."""
-        for process in self._family():
-            process.resume()
-
-    def _family(self) -> list[psutil.Process]:
-        postmaster = psutil.Process(self.process.pid)
-        return [postmaster, *postmaster.children(recursive=True)]
+        self._child.signal_family(signal.SIGCONT)
 
     def create_database(self, template: str = "template0") -> str:
         """Create an empty database (or a copy of `template`) with a fresh name and return its URL."""

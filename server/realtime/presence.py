@@ -290,8 +290,8 @@ class DatabasePresenceStore(SharedPresenceStore):
     def __init__(self, database: Database, process_id: str) -> None:
         super().__init__(process_id)
         self._database = database
-        self._late: dict[str, PresenceChange] = {}
-        """What changed by a write that was given up as lost."""
+        self._changed: dict[str, PresenceChange] = {}
+        """What changed and was not returned yet: also by a write that was given up as lost."""
 
     async def set(self, states: States) -> dict[str, PresenceChange]:
         """Record the states of users on this process, and return how they changed over all.
@@ -307,11 +307,10 @@ class DatabasePresenceStore(SharedPresenceStore):
             return {}
 
     async def _put(self, states: States) -> dict[str, PresenceChange]:
-        process_id, changes = self._process_id, dict[str, PresenceChange]()
+        process_id = self._process_id
         if states:
-            changes = await self._database.write(lambda work: work.presence.put(process_id, states), self._changed_late)
-        late, self._late = self._late, {}
-        return late | {user_id: _after(late.get(user_id), change) for user_id, change in changes.items()}
+            await self._database.write(lambda work: work.presence.put(process_id, states), self._note)
+        return self._take_changed()
 
     async def _get(self, user_ids: Sequence[str]) -> dict[str, PresenceState]:
         return await self._database.read(lambda work: work.presence.get(user_ids))
@@ -324,21 +323,26 @@ class DatabasePresenceStore(SharedPresenceStore):
 
     async def _renew(self, alive_s: float) -> bool:
         process_id, alive_ms = self._process_id, int(alive_s * 1000)
-        return await self._database.write(lambda work: work.presence.renew(process_id, alive_ms), self._renewed_late)
+        return await self._database.write(lambda work: work.presence.renew(process_id, alive_ms), self._note_renewed)
 
     async def _bury(self) -> dict[str, PresenceChange]:
-        return await self._database.write(lambda work: work.presence.bury(), self._changed_late)
+        await self._database.write(lambda work: work.presence.bury(), self._note)
+        return self._take_changed()
 
     async def _leave(self, alive_s: float) -> None:
         process_id, alive_ms = self._process_id, int(alive_s * 1000)
         await self._database.write(lambda work: work.presence.leave(process_id, alive_ms))
 
-    def _renewed_late(self, is_new: bool) -> None:  # noqa: FBT001 - a result
+    def _note_renewed(self, is_new: bool) -> None:  # noqa: FBT001 - a result
         if is_new:
             self._unsaid |= self._mine.mine().keys()
 
-    def _changed_late(self, changes: Mapping[str, PresenceChange]) -> None:
-        self._late |= {user_id: _after(self._late.get(user_id), change) for user_id, change in changes.items()}
+    def _note(self, changes: Mapping[str, PresenceChange]) -> None:
+        self._changed |= {user_id: _after(self._changed.get(user_id), change) for user_id, change in changes.items()}
+
+    def _take_changed(self) -> dict[str, PresenceChange]:
+        changed, self._changed = self._changed, {}
+        return changed
 
 
 def _after(former: PresenceChange | None, change: PresenceChange) -> PresenceChange:
