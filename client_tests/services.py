@@ -64,13 +64,14 @@ class _Child:
             self.process.wait()
 
     def signal_family(self, number: signal.Signals) -> list[psutil.Process]:
-        """Send a signal to the process, then to those that it started; return these. Some may end by themselves."""
+        """Send a signal to the process, then to those that it started and that did not end meanwhile; return these."""
         self.process.send_signal(number)
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        for child in children:
+        reached = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 child.send_signal(number)
-        return children
+                reached.append(child)
+        return reached
 
     def log_tail(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")[-2000:]
