@@ -12,8 +12,8 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check --quiet --require-hashes
 # The venv first: it holds Node where the machine has none (see .venv/.stamp-node).
 WITH_NODE := PATH="$(CURDIR)/.venv/bin:$$PATH"
-# Fixtures start their servers on random ports, so two test processes do not meet.
-PYTEST_ARGS ?= -n 2
+# Fixtures start their servers on random ports, so test processes do not meet. One more than CI has cores: many wait.
+PYTEST_ARGS ?= -n 3
 
 VENDOR := server/static/vendor/.stamp
 APP := server/static/app/.stamp
