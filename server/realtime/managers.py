@@ -5,6 +5,7 @@ events go through `Order`, are numbered by `Log`, and carry their offset behind 
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -26,6 +27,9 @@ from server.realtime.volatile import volatile_key
 
 CONTROL = "/_control"
 """Not a namespace that clients can join: what processes tell each other."""
+
+SMALL_AUDIENCE = 32
+"""So many rooms are not looked through beforehand for those in which anybody is."""
 
 ControlHandler = Callable[[str, dict[str, Any]], None]
 
@@ -134,9 +138,8 @@ class LocalManager(socketio.AsyncManager):
     def _deliver_routes(self, told: Told, offset: bytes | None) -> None:
         for namespace, rooms in told.routes:
             # Of a large audience most are not here, and each room is looked for in two places.
-            here = rooms if len(rooms) == 1 else [room for room in rooms if room in self._room_uses]
-            if here or namespace == CONTROL:
-                self.deliver(told.event, told.body, namespace, here, told.skip, told.stamp, offset)
+            here = rooms if len(rooms) <= SMALL_AUDIENCE else [room for room in rooms if room in self._room_uses]
+            self.deliver(told.event, told.body, namespace, here, told.skip, told.stamp, offset)
 
     def deliver(
         self,
@@ -156,14 +159,17 @@ class LocalManager(socketio.AsyncManager):
         members: Mapping[str, str] = self._members(namespace, rooms)
         if not members:
             return
-        head = b'42%b,["%b",%b' % (namespace.encode(), event.encode(), body)
-        bare = Encoded(b"%b]" % head, key=volatile_key(event, body))
-        message = bare if offset is None else Encoded(b'%b,"%b"]' % (head, offset))
+        head = _event_head(namespace, event)
+        if offset is None:
+            message = Encoded(b"%b%b]" % (head, body), key=volatile_key(event, body))
+        else:  # it is durable, so not volatile
+            message = Encoded(b'%b%b,"%b"]' % (head, body, offset))
         if self.holds:
             members = self._hold(members, stamp, message)
         without = self.without_offsets
-        if message is not bare and without:
-            self._write({sid: members[sid] for sid in members if sid in without}, skip, bare)
+        if offset is not None and without and not without.isdisjoint(members):
+            bare = Encoded(b"%b%b]" % (head, body))
+            self._write({sid: engine_sid for sid, engine_sid in members.items() if sid in without}, skip, bare)
             members = {sid: engine_sid for sid, engine_sid in members.items() if sid not in without}
         self._write(members, skip, message)
 
@@ -174,11 +180,12 @@ class LocalManager(socketio.AsyncManager):
         return {sid: engine_sid for sid, engine_sid in members.items() if sid not in held} if held else members
 
     def _write(self, members: Mapping[str, str], skip: str | None, message: Encoded) -> None:
-        find = self.server.eio.sockets.get
-        hearers = [
-            session for sid, engine_sid in members.items() if sid != skip and (session := find(engine_sid)) is not None
-        ]
-        self.server.eio.websockets.write_all(hearers, message)
+        if skip in members:
+            members = {sid: engine_sid for sid, engine_sid in members.items() if sid != skip}
+        engine = self.server.eio
+        find = engine.sockets.get
+        hearers = [session for engine_sid in members.values() if (session := find(engine_sid)) is not None]
+        engine.websockets.write_all(hearers, message)
         self.deliveries += len(hearers)
 
     async def emit(
@@ -298,8 +305,8 @@ class LocalManager(socketio.AsyncManager):
             return members
         merged: dict[str, str] = {}
         for room in rooms:
-            if room in found:
-                merged.update(found[room])
+            if (members := found.get(room)) is not None:
+                merged.update(members)
         return merged
 
     def _count_room(self, room: Any, change: int) -> None:
@@ -324,3 +331,9 @@ class LocalManager(socketio.AsyncManager):
     def stop_hearing(self, room: str) -> None:
         """End what `keep_hearing` began."""
         self._count_room(room, -1)
+
+
+@lru_cache(maxsize=256)
+def _event_head(namespace: str, event: str) -> bytes:
+    """Return an EVENT packet up to its payload."""
+    return b'42%b,["%b",' % (namespace.encode(), event.encode())

@@ -284,9 +284,11 @@ class WebSocket(WebSocketDataQueue):
         out, self.out = self.out, []
         if not out or self.closing or self.transport is None:
             return
-        if len(out) == 1 and not self._paused:
-            self.transport.write(out[0])
-            return
+        if not self._paused:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            if len(data) <= _WRITE_AT_ONCE_BYTES:  # nearly always
+                self.transport.write(data)
+                return
         written = 0
         while written < len(out) and not self._paused:
             written = self._write_some(out, written)
