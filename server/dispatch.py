@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -42,6 +43,7 @@ CheckActor = Callable[[Actor], None]
 HTTP = "http"
 """Where an operation is asked that comes over none of the namespaces."""
 
+_CONCURRENT = frozenset(name for name, row in OPERATIONS.items() if row.concurrent)
 _BUCKETS_S = Histogram.DEFAULT_BUCKETS
 
 log = structlog.get_logger()
@@ -106,13 +108,7 @@ class Dispatcher:
         """Begin an operation; `answer` is called once, at once or later. Never raises, never waits."""
         began = time.perf_counter()
         way = self._ways.get(name) if isinstance(name, str) else None
-
-        def settle(outcome: Any) -> None:
-            envelope = self._envelope(way, actor.locale, outcome)
-            code = "ok" if envelope["ok"] else envelope["error"]["code"]
-            self._answers.note(way.row.name if way else "unknown", code, time.perf_counter() - began)
-            answer(envelope)
-
+        settle = partial(self._settle, way, actor.locale, began, answer)
         try:
             if way is None or not _offered(way.row, place):
                 raise UnknownOperationError  # noqa: TRY301 - answered as what handlers raise
@@ -135,6 +131,12 @@ class Dispatcher:
         if not isinstance(error, RealtimeError):
             log.error("operation failed", op=op, request_id=request_id, exc_info=error)
         return failure(error, locale=locale, request_id=request_id)
+
+    def _settle(self, way: "_Way | None", locale: Locale, began: float, answer: Answer, outcome: Any) -> None:
+        envelope = self._envelope(way, locale, outcome)
+        code = "ok" if envelope["ok"] else envelope["error"]["code"]
+        self._answers.note(way.row.name if way else "unknown", code, time.perf_counter() - began)
+        answer(envelope)
 
     def _envelope(self, way: "_Way | None", locale: Locale, outcome: Any) -> Envelope:
         if way is not None and not isinstance(outcome, BaseException):
@@ -190,8 +192,7 @@ class ConnectionDispatcher:
 
 def is_concurrent(name: object) -> bool:
     """Tell whether an operation may overlap others of its connection."""
-    row = OPERATIONS.get(name) if isinstance(name, str) else None
-    return row is not None and row.concurrent
+    return isinstance(name, str) and name in _CONCURRENT
 
 
 @dataclass(frozen=True, slots=True)

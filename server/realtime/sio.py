@@ -277,11 +277,16 @@ class RealtimeServer(socketio.AsyncServer):
             done()
             return
 
-        def answer(envelope: Envelope) -> None:
-            self._answer(session, namespace, ack_id, data[0], envelope)
-            done()
-
+        # Not a function of its own, which would take an object for each name that it knows.
+        answer = partial(self._answer_and_end, done, session, namespace, ack_id, data[0])
         handler.begin(sid, data[0], data[1:], answer)
+
+    @classmethod
+    def _answer_and_end(
+        cls, done: Done, session: Session, namespace: str, ack_id: int | None, op: object, envelope: Envelope
+    ) -> None:
+        cls._answer(session, namespace, ack_id, op, envelope)
+        done()
 
     @staticmethod
     def _answer(session: Session, namespace: str, ack_id: int | None, op: object, envelope: Envelope) -> None:
