@@ -156,7 +156,11 @@ class WebSockets:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for websocket in dirty:
-            websocket.flush()
+            out, transport = websocket.out, websocket.transport
+            if len(out) != 1 or websocket.closing or websocket._paused or transport is None:  # noqa: SLF001
+                websocket.flush()
+            else:  # a fan-out: one frame for each of many
+                transport.write(out.pop())
 
     def _handshake(self, request: web.Request, protocols: Iterable[str]) -> tuple[bytes, bool]:
         headers = request.headers
