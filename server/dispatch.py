@@ -64,17 +64,12 @@ class Dispatcher:
         tasks: Tasks,
         registry: CollectorRegistry,
     ) -> None:
+        self._handlers = handlers
+        self._settling_handlers = settling_handlers
         self._check_actor = check_actor
         self._tasks = tasks
         self._ways = {
-            name: _Way(
-                row,
-                frozenset(row.request().fields),
-                loader(row.request()),
-                dumper(row.response()),
-                handlers.get(name),
-                settling_handlers.get(name),
-            )
+            name: _Way(row, frozenset(row.request().fields), loader(row.request()), dumper(row.response()))
             for name, row in OPERATIONS.items()
         }
         self._answers = Answers()
@@ -113,11 +108,11 @@ class Dispatcher:
             if way is None or not _offered(way.row, place):
                 raise UnknownOperationError  # noqa: TRY301 - answered as what handlers raise
             command = self._command(actor, way, payload, defaults)
-            if way.settling is not None:
-                way.settling(actor, command, settle)
+            settling = self._settling_handlers.get(way.row.name)
+            if settling is not None:
+                settling(actor, command, settle)
                 return
-            assert way.handler is not None  # noqa: S101 - see test_dispatch.py
-            outcome = way.handler(actor, command)
+            outcome = self._handlers[way.row.name](actor, command)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
             outcome = error
         if isinstance(outcome, Coroutine):
@@ -197,14 +192,12 @@ def is_concurrent(name: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """What is done for an operation, all in one place. It has one of the two handlers."""
+    """What is between an operation's row and its handler."""
 
     row: Operation
     fields: frozenset[str]
     load: Load
     dump: Dump
-    handler: Handler | None
-    settling: SettlingHandler | None
 
 
 class Answers(Collector):

@@ -39,7 +39,8 @@ def routes(event: Event) -> list[Route]:  # noqa: PLR0911 - a table, one line an
         case events.MessageSent():  # first, since most are
             return [(MESSAGING, _user_rooms(event.audience)), (THREADS, (thread_room(event.thread_id),))]
         case events.MessagesRead(private=True) | events.MessagesDelivered(private=True):
-            return [(MESSAGING, _user_rooms(event.audience)), (THREADS, _user_rooms(event.audience))]
+            rooms = [*_user_rooms(event.audience)]
+            return [(MESSAGING, rooms), (THREADS, rooms)]
         case events.MessagesRead() | events.MessagesDelivered():
             return [(MESSAGING, _user_rooms(event.audience)), (THREADS, [thread_room(event.thread_id)])]
         case events.TypingChanged():
