@@ -118,6 +118,7 @@ def assert_empty(manager: LocalManager) -> None:
     assert manager.pending_disconnect == {}
     assert manager._rooms_of == {}
     assert manager._room_uses == {}
+    assert manager._hearers == {}
     assert manager.hub._rooms == {}
     assert manager.hub._memberships == {}
 
@@ -280,6 +281,51 @@ async def test_who_is_in_several_rooms_hears_once(place: Place, manager: Countin
     assert [len(place.session(name).sent) for name in ("e0", "e1")] == [1, 1]
     assert manager.deliveries == 2
     assert rooms_of(manager)[NAMESPACE]["a:1"] == {"sid0": "e0"}
+
+
+def tell_durable(manager: LocalManager, rev: int, rooms: tuple[str, ...], skip: str | None = None) -> None:
+    """Tell a durable event of a thread."""
+    manager.tell("event", {"rev": rev}, [(NAMESPACE, rooms)], skip, ("thread:t", rev))
+
+
+async def test_durable_events_reach_who_is_in_the_rooms_at_present(place: Place, manager: Counting) -> None:
+    """Who hears an audience is remembered, until anyone enters or leaves a room; nobody is remembered who left."""
+    audience = ("user:1", "user:2")
+    first = await place.join("e1", rooms=("user:1",))
+    second = await place.join("e2", rooms=("user:2",))
+    tell_durable(manager, 1, audience)
+    tell_durable(manager, 2, audience)
+    third = await place.join("e3", rooms=("user:2",))
+    tell_durable(manager, 3, audience)
+    tell_durable(manager, 4, audience, skip=third)
+    await manager.leave_room(second, NAMESPACE, "user:2")
+    tell_durable(manager, 5, audience)
+    await manager.disconnect(first, NAMESPACE)
+    tell_durable(manager, 6, audience)
+    told = {
+        name: [json.loads(text[text.index(b"[") :])[1]["rev"] for text in place.session(name).payloads]
+        for name in ("e1", "e2", "e3")
+    }
+    assert told == {"e1": [1, 2, 3, 4, 5], "e2": [1, 2, 3, 4], "e3": [3, 5, 6]}
+    assert manager.deliveries == 12
+    for sid in (second, third):
+        await manager.disconnect(sid, NAMESPACE)
+    assert_empty(manager)
+
+
+async def test_durable_events_carry_offsets_but_for_who_wants_none(place: Place, manager: Counting) -> None:
+    """All who get one get the same packet, and all who get none another."""
+    for name in ("e1", "e2", "e3", "e4"):
+        sid = await place.join(name)
+        if name in {"e3", "e4"}:
+            manager.without_offsets.add(sid)
+        await manager.enter_room(sid, NAMESPACE, "user:1")
+    for rev in (1, 2):
+        tell_durable(manager, rev, ("user:1",))
+    sent = [place.session(name).sent for name in ("e1", "e2", "e3", "e4")]
+    assert sent[0] == sent[1] != sent[2] == sent[3]
+    assert sent[0][1].payload == b'42/messaging,["event",{"rev":2},"%b"]' % manager.log.offset(2)
+    assert sent[2][1].payload == b'42/messaging,["event",{"rev":2}]'
 
 
 async def test_session_that_is_gone_is_passed_over(place: Place, manager: Counting) -> None:

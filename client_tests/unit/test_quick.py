@@ -19,7 +19,7 @@ from marshmallow.schema import SchemaMeta
 from client_tests.push import KEY, base64url
 from server.contract import fields as own
 from server.contract import schemas
-from server.contract.events import EVENTS
+from server.contract.events import EVENTS, render
 from server.contract.operations import OPERATIONS, Operation
 from server.contract.quick import dumper, loader
 from server.contract.requests import ClientMessageId, RequestSchema, SendMessageRequest, ThreadRequest
@@ -588,3 +588,9 @@ def test_hooks_of_a_schema_are_where_they_are_looked_for() -> None:
         "validates": ["one"],
         "validates_schema": ["whole"],
     }
+
+
+def test_a_message_is_rendered_once_for_its_event_and_its_answer() -> None:
+    """The event of a message and the answer to its sender hold the very same rendering."""
+    message = Message("m", "t", 1, 1, "user", "7", "Ana", "Hola", NOW)
+    assert dumper(schemas.MessageSchema())(message) is render(events.MessageSent(message, ("7",)))[1]["message"]

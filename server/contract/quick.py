@@ -9,69 +9,73 @@ Whatever is out of the ordinary goes to marshmallow: so its errors are the only 
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 from marshmallow import Schema, ValidationError, fields, missing
 
+from server.contract.fields import WRITERS
 from server.contract.requests import RequestSchema
 
 Dump = Callable[[Any], dict[str, Any]]
 Load = Callable[[Any], Any]
 
-_Get = Callable[[Any], Any]
 _Convert = Callable[[Any], Any]
-_Part = tuple[str, str, fields.Field[Any], Callable[..., Any]]
+_Part = tuple[str, str, Callable[..., Any], bool, bool, Any]
+"""Of a field: its key, its name, what reads it, whether it must be there, whether it may be null, its default."""
+
+_DUMPERS: dict[type[Schema], Dump] = {}
 
 
 def dumper(schema: Schema) -> Dump:
     """Return a function that does what `schema.dump` does, for objects (mappings are left to marshmallow).
 
-    Attributes are read all at once. The latest answer is remembered: the event of a message and the answer to its
-    sender are made of the same object, one right after the other. So answers are not to be changed.
+    There is one for each class of schemas, and it remembers its latest answer: the event of a message and the answer to
+    its sender are made of the same object, one right after the other. So answers are not to be changed.
     """
-    attributes: list[tuple[str, str, _Convert | None]] = []
-    others: list[tuple[str, _Get]] = []
-    for name, field in schema.dump_fields.items():
-        key = field.data_key or name
-        if isinstance(field, fields.Constant):
-            others.append((key, _constant(field.constant)))
-        elif (converter := _converter(name, field)) is not _BY_MARSHMALLOW:
-            attributes.append((key, field.attribute or name, converter))
-        else:
-            others.append((key, partial(field.serialize, name)))
-    keys = [key for key, _, _ in attributes]
-    read = _reader_of([attribute for _, attribute, _ in attributes])
-    converters = [(at, convert) for at, (_, _, convert) in enumerate(attributes) if convert is not None]
+    if schema.many or schema.only is not None or schema.exclude:
+        return _new_dumper(schema)
+    dump = _DUMPERS.get(type(schema))
+    if dump is None:
+        dump = _DUMPERS[type(schema)] = _new_dumper(schema)
+    return dump
+
+
+def _new_dumper(schema: Schema) -> Dump:
+    write = _writer(schema)
     latest: tuple[Any, dict[str, Any]] = (object(), {})
+    known: type = Schema  # the class of what came last, which is no mapping: asking is dear
 
     def dump(value: Any) -> dict[str, Any]:
-        nonlocal latest
+        nonlocal latest, known
         if value is latest[0]:
             return latest[1]
-        if isinstance(value, Mapping):
-            return dict(schema.dump(value))
-        values = read(value)
-        for at, convert in converters:
-            values[at] = convert(values[at])
-        answer = dict(zip(keys, values, strict=True))
-        for key, get in others:
-            answer[key] = get(value)
+        if type(value) is not known:
+            if isinstance(value, Mapping):
+                return dict(schema.dump(value))
+            known = type(value)
+        answer = write(value)
         latest = (value, answer)
         return answer
 
     return dump
 
 
-def _reader_of(attributes: list[str]) -> Callable[[Any], list[Any]]:
-    if not attributes:
-        return lambda _: []
-    get = attrgetter(*attributes)
-    return (lambda obj: [get(obj)]) if len(attributes) == 1 else (lambda obj: list(get(obj)))
-
-
-def _constant(value: Any) -> _Get:
-    return lambda _: value
+def _writer(schema: Schema) -> Dump:
+    """Compile a schema to one expression: `lambda value: {"id": value.id, "read_at": convert_5(value.read_at)}`."""
+    parts: list[str] = []
+    known: dict[str, Any] = {}
+    for number, (name, field) in enumerate(schema.dump_fields.items()):
+        attribute = f"value.{field.attribute or name}"
+        if isinstance(field, fields.Constant):
+            known[f"constant_{number}"], text = field.constant, f"constant_{number}"
+        elif (convert := _converter(name, field)) is _BY_MARSHMALLOW:
+            known[f"serialize_{number}"], text = partial(field.serialize, name), f"serialize_{number}(value)"
+        elif convert is None:
+            text = attribute
+        else:
+            known[f"convert_{number}"], text = convert, f"convert_{number}({attribute})"
+        parts.append(f"{field.data_key or name!r}: {text}")
+    return cast("Dump", eval(f"lambda value: {{{', '.join(parts)}}}", known))  # noqa: S307 - names are those of our schemas
 
 
 def _by_marshmallow(_value: Any) -> Any:
@@ -89,6 +93,8 @@ def _converter(name: str, field: fields.Field[Any]) -> _Convert | None:
         return _list(_converter(name, field.inner))
     if type(field)._serialize is fields.Field._serialize:  # noqa: SLF001 - marshmallow's documented point of extension
         return None
+    if type(field) in WRITERS:
+        return WRITERS[type(field)]
     if type(field).__module__ == "server.contract.fields":
         return lambda value: field._serialize(value, name, None)  # noqa: SLF001
     return _BY_MARSHMALLOW
@@ -114,7 +120,7 @@ def loader(schema: RequestSchema) -> Load:
     """
     if not _is_plain(schema):
         return schema.load
-    parts = [(field.data_key or name, name, field, _reader(field)) for name, field in schema.load_fields.items()]
+    parts = [_part(name, field) for name, field in schema.load_fields.items()]
     make = schema.command
 
     def load(payload: Any) -> Any:
@@ -124,29 +130,28 @@ def loader(schema: RequestSchema) -> Load:
     return load
 
 
-def _reader(field: fields.Field[Any]) -> Callable[..., Any]:
-    """Return `field.deserialize`, or what is left of it where nothing is registered to be called before or after."""
-    if field.pre_load or field.post_load or field.validators:
-        return field.deserialize
-    return field._deserialize  # noqa: SLF001 - see _getter
+def _part(name: str, field: fields.Field[Any]) -> _Part:
+    is_bare = not (field.pre_load or field.post_load or field.validators)
+    # What is left of `deserialize` where nothing is registered to be called before or after.
+    read = field._deserialize if is_bare else field.deserialize  # noqa: SLF001 - see _converter
+    return field.data_key or name, name, read, field.required, field.allow_none, field.load_default
 
 
 def _read(payload: dict[str, Any], parts: list[_Part]) -> dict[str, Any] | None:
     """Return the fields of a payload; None if anything is wrong with it."""
     values = {}
     found = 0
-    for key, name, field, read in parts:
+    for key, name, read, is_required, may_be_null, default in parts:
         value = payload.get(key, missing)
         if value is missing:
-            if field.required:
+            if is_required:
                 return None
-            default = field.load_default
             if default is not missing:
                 values[name] = default() if callable(default) else default
             continue
         found += 1
         if value is None:
-            if not field.allow_none:
+            if not may_be_null:
                 return None
             values[name] = None
             continue

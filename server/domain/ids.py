@@ -9,6 +9,7 @@ import base64
 import os
 import re
 import time
+from functools import lru_cache
 
 MAX_USER_ID_CHARS = 128
 
@@ -22,11 +23,17 @@ _drawn: list[bytes] = []
 
 def new_id() -> str:
     """Return a fresh UUIDv7 as text."""
-    time_part = f"{time.time_ns() // 1_000_000:012x}"
     random_bytes = _random_bytes()
     tail = random_bytes.hex()
     variant = "89ab"[random_bytes[-1] & 3]
-    return f"{time_part[:8]}-{time_part[8:]}-7{tail[:3]}-{variant}{tail[3:6]}-{tail[6:18]}"
+    return f"{_time_part(time.time_ns() // 1_000_000)}-7{tail[:3]}-{variant}{tail[3:6]}-{tail[6:18]}"
+
+
+@lru_cache(maxsize=1)
+def _time_part(ms: int) -> str:
+    """A busy server makes several ids a millisecond."""
+    digits = f"{ms:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
 
 
 def new_secret() -> str:

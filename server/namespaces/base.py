@@ -46,11 +46,10 @@ class Namespace(EnvelopeNamespace):
 
     def begin(self, sid: str, name: object, arguments: list[Any], answer: Answer) -> None:
         """Begin an operation in its turn."""
-        connection = self._connections.get(sid)
         if len(arguments) > 1:
             answer(self.refuse(sid, InvalidPayloadError({"payload": ["More than one."]})))
         else:
-            self._operations.begin(connection, name, arguments[0] if arguments else None, answer)
+            self._operations.begin(self._connections.get(sid), name, arguments[0] if arguments else None, answer)
 
     def refuse(self, sid: str, error: Exception) -> Envelope:
         """Describe an error in the client's language."""

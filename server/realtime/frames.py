@@ -5,6 +5,7 @@ transport needs; each form is made at the first asking and shared by all recipie
 """
 
 import base64
+import struct
 import zlib
 
 TEXT = 0x1
@@ -20,6 +21,8 @@ _COMPRESSED = 0x40
 _FINAL = 0x80
 _SHORT = 126
 _MEDIUM = 1 << 16
+_MEDIUM_HEAD = struct.Struct(">BBH").pack
+_LONG_HEAD = struct.Struct(">BBQ").pack
 _MAX_REASON_BYTES = 123
 
 
@@ -30,8 +33,8 @@ def frame(opcode: int, payload: bytes, *, compressed: bool = False) -> bytes:
     if size < _SHORT:
         return bytes((first, size)) + payload
     if size < _MEDIUM:
-        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((first, 127)) + size.to_bytes(8, "big") + payload
+        return _MEDIUM_HEAD(first, 126, size) + payload
+    return _LONG_HEAD(first, 127, size) + payload
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

@@ -33,14 +33,15 @@ class Hub:
     ) -> None:
         self.heard = heard
         self._count = count
-        self._rooms: dict[tuple[str, str], dict[str, Subscriber]] = {}
+        self._rooms: dict[str, dict[str, dict[str, Subscriber]]] = {}
         self._memberships: dict[str, set[tuple[str, str]]] = {}
 
     def enter(self, subscriber: Subscriber, namespace: str, room: str) -> None:
         """Let a connection hear a room."""
-        members = self._rooms.get((namespace, room))
+        rooms = self._rooms.setdefault(namespace, {})
+        members = rooms.get(room)
         if members is None:
-            members = self._rooms[namespace, room] = {}
+            members = rooms[room] = {}
             self._count(room, 1)
         members[subscriber.id] = subscriber
         self._memberships.setdefault(subscriber.id, set()).add((namespace, room))
@@ -48,12 +49,15 @@ class Hub:
     def leave(self, subscriber: Subscriber, namespace: str, room: str) -> None:
         """Let a connection no longer hear a room."""
         self._memberships.get(subscriber.id, set()).discard((namespace, room))
-        members = self._rooms.get((namespace, room))
+        rooms = self._rooms.get(namespace, {})
+        members = rooms.get(room)
         if members is None:
             return
         members.pop(subscriber.id, None)
         if not members:
-            del self._rooms[namespace, room]
+            del rooms[room]
+            if not rooms:
+                del self._rooms[namespace]
             self._count(room, -1)
 
     def leave_all(self, subscriber: Subscriber) -> None:
@@ -64,11 +68,13 @@ class Hub:
 
     def deliver(self, event: str, body: bytes, namespace: str, rooms: Iterable[str], skip: str | None) -> int:
         """Send an event to everyone in the rooms, encoded once; returns to how many."""
-        if not self._rooms:
+        found = self._rooms.get(namespace)
+        if not found:
             return 0
         heard: dict[str, Subscriber] = {}
         for room in rooms:
-            heard.update(self._rooms.get((namespace, room), {}))
+            if (members := found.get(room)) is not None:
+                heard.update(members)
         if skip is not None:
             heard.pop(skip, None)
         if heard:

@@ -47,8 +47,8 @@ class Lane:
 
     def submit(self, start: Start, *, concurrent: bool = False) -> None:
         """Run an operation in its turn."""
-        if not self._waiting and self._may_start(concurrent=concurrent):
-            self._begin(start, concurrent=concurrent)
+        if not self._waiting and self._may_start(concurrent):
+            self._begin(start, concurrent)
             return
         if self._waiting is None:
             self._waiting = deque()
@@ -64,12 +64,12 @@ class Lane:
                 self._idle = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._idle)
 
-    def _may_start(self, *, concurrent: bool) -> bool:
+    def _may_start(self, concurrent: bool) -> bool:  # noqa: FBT001 - called for every operation, and keywords cost
         if concurrent:
             return not self._exclusive and self._running < MAX_RUNNING
         return self._running == 0
 
-    def _begin(self, start: Start, *, concurrent: bool) -> None:
+    def _begin(self, start: Start, concurrent: bool) -> None:  # noqa: FBT001
         self._running += 1
         self._exclusive = not concurrent
         start(self._end)
@@ -77,16 +77,18 @@ class Lane:
     def _end(self) -> None:
         self._running -= 1
         self._exclusive = False
-        if not self._advancing:  # an operation may end before its `start` returns
+        if self._advancing:  # an operation may end before its `start` returns
+            return
+        if self._waiting or self._throttled or self._idle is not None:
             self._advance()
 
     def _advance(self) -> None:
         waiting = self._waiting
         self._advancing = True
         try:
-            while waiting and self._may_start(concurrent=waiting[0][1]):
+            while waiting and self._may_start(waiting[0][1]):
                 start, concurrent = waiting.popleft()
-                self._begin(start, concurrent=concurrent)
+                self._begin(start, concurrent)
         finally:
             self._advancing = False
         if self._throttled and len(waiting or ()) <= MAX_WAITING // 2:

@@ -5,7 +5,8 @@ events go through `Order`, are numbered by `Log`, and carry their offset behind 
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 import socketio
@@ -21,15 +22,29 @@ from server.realtime.log import Log
 from server.realtime.order import Order, Told
 from server.realtime.rooms import Route, Stamp
 from server.realtime.rows import Rows
+from server.realtime.session import Session
 from server.realtime.trails import NoTrails, Trails
 from server.realtime.volatile import volatile_key
 
 CONTROL = "/_control"
 """Not a namespace that clients can join: what processes tell each other."""
 
+SMALL_AUDIENCE = 32
+"""So many rooms are not looked through beforehand for those in which anybody is."""
+
+MAX_HEARERS = 1_000
+"""So many audiences are remembered."""
+
 ControlHandler = Callable[[str, dict[str, Any]], None]
 
 log = structlog.get_logger()
+
+
+class Hearers(NamedTuple):
+    """The sessions of an audience: of connections that get offsets, and of those that get none."""
+
+    of_offsets: list[Session]
+    of_none: list[Session]
 
 
 class LocalManager(socketio.AsyncManager):
@@ -58,6 +73,7 @@ class LocalManager(socketio.AsyncManager):
         self.holds: dict[str, Hold] = {}
         """Connections to which nothing goes at present, or not what they were told otherwise."""
         self._rooms_of: dict[str, set[Any]] = {}
+        self._hearers: dict[tuple[str, tuple[str, ...]], Hearers] = {}
         self._room_uses: dict[str, int] = {}
         self._heard_since: dict[str, int] = {}
         """For each room in use, the number of the last event that was handed out before it was."""
@@ -134,9 +150,8 @@ class LocalManager(socketio.AsyncManager):
     def _deliver_routes(self, told: Told, offset: bytes | None) -> None:
         for namespace, rooms in told.routes:
             # Of a large audience most are not here, and each room is looked for in two places.
-            here = rooms if len(rooms) == 1 else [room for room in rooms if room in self._room_uses]
-            if here or namespace == CONTROL:
-                self.deliver(told.event, told.body, namespace, here, told.skip, told.stamp, offset)
+            here = rooms if len(rooms) <= SMALL_AUDIENCE else [room for room in rooms if room in self._room_uses]
+            self.deliver(told.event, told.body, namespace, here, told.skip, told.stamp, offset)
 
     def deliver(
         self,
@@ -153,19 +168,57 @@ class LocalManager(socketio.AsyncManager):
             self.on_control(event, orjson.loads(body))
             return
         self.deliveries += self.hub.deliver(event, body, namespace, rooms, skip)
+        if namespace not in self.rooms:
+            return
+        if offset is not None and skip is None and not self.holds:
+            self._deliver_plainly(event, body, namespace, tuple(rooms), offset)
+            return
         members: Mapping[str, str] = self._members(namespace, rooms)
         if not members:
             return
-        head = b'42%b,["%b",%b' % (namespace.encode(), event.encode(), body)
-        bare = Encoded(b"%b]" % head, key=volatile_key(event, body))
-        message = bare if offset is None else Encoded(b'%b,"%b"]' % (head, offset))
+        head = _event_head(namespace, event)
+        if offset is None:
+            message = Encoded(b"%b%b]" % (head, body), key=volatile_key(event, body))
+        else:  # it is durable, so not volatile
+            message = Encoded(b'%b%b,"%b"]' % (head, body, offset))
         if self.holds:
             members = self._hold(members, stamp, message)
         without = self.without_offsets
-        if message is not bare and without:
-            self._write({sid: members[sid] for sid in members if sid in without}, skip, bare)
+        if offset is not None and without and not without.isdisjoint(members):
+            bare = Encoded(b"%b%b]" % (head, body))
+            self._write({sid: engine_sid for sid, engine_sid in members.items() if sid in without}, skip, bare)
             members = {sid: engine_sid for sid, engine_sid in members.items() if sid not in without}
         self._write(members, skip, message)
+
+    def _deliver_plainly(self, event: str, body: bytes, namespace: str, rooms: tuple[str, ...], offset: bytes) -> None:
+        """Send a durable event where nobody is skipped and nothing held: most of what is sent."""
+        hearers = self._hearers.get((namespace, rooms))
+        if hearers is None:
+            hearers = self._find_hearers(namespace, rooms)
+        head = _event_head(namespace, event)
+        write_all = self.server.eio.websockets.write_all
+        if hearers.of_offsets:
+            write_all(hearers.of_offsets, Encoded(b'%b%b,"%b"]' % (head, body, offset)))
+        if hearers.of_none:
+            write_all(hearers.of_none, Encoded(b"%b%b]" % (head, body)))
+        self.deliveries += len(hearers.of_offsets) + len(hearers.of_none)
+
+    def _find_hearers(self, namespace: str, rooms: tuple[str, ...]) -> Hearers:
+        """Find who is in rooms, and remember it until anybody enters or leaves one."""
+        find, without = self.server.eio.sockets.get, self.without_offsets
+        found = [
+            (sid, session)
+            for sid, engine_sid in self._members(namespace, rooms).items()
+            if (session := find(engine_sid)) is not None
+        ]
+        hearers = Hearers(
+            [session for sid, session in found if sid not in without],
+            [session for sid, session in found if sid in without],
+        )
+        if len(self._hearers) >= MAX_HEARERS:
+            self._hearers.clear()
+        self._hearers[namespace, rooms] = hearers
+        return hearers
 
     def _hold(self, members: Mapping[str, str], stamp: Stamp | None, message: Encoded) -> Mapping[str, str]:
         """Keep a message for those members to whom it does not go at present, or never; return the others."""
@@ -174,11 +227,12 @@ class LocalManager(socketio.AsyncManager):
         return {sid: engine_sid for sid, engine_sid in members.items() if sid not in held} if held else members
 
     def _write(self, members: Mapping[str, str], skip: str | None, message: Encoded) -> None:
-        find = self.server.eio.sockets.get
-        hearers = [
-            session for sid, engine_sid in members.items() if sid != skip and (session := find(engine_sid)) is not None
-        ]
-        self.server.eio.websockets.write_all(hearers, message)
+        if skip in members:
+            members = {sid: engine_sid for sid, engine_sid in members.items() if sid != skip}
+        engine = self.server.eio
+        find = engine.sockets.get
+        hearers = [session for engine_sid in members.values() if (session := find(engine_sid)) is not None]
+        engine.websockets.write_all(hearers, message)
         self.deliveries += len(hearers)
 
     async def emit(
@@ -245,6 +299,7 @@ class LocalManager(socketio.AsyncManager):
             members = rooms[room] = bidict() if room is None else {}
             self._count_room(room, 1)
         members[sid] = engine_sid
+        self._hearers.clear()
         if room is not None and room != sid:
             self._rooms_of.setdefault(sid, set()).add(room)
 
@@ -254,6 +309,7 @@ class LocalManager(socketio.AsyncManager):
         members = rooms.get(room)
         if members is None or members.pop(sid, None) is None:
             return
+        self._hearers.clear()
         if (own := self._rooms_of.get(sid)) is not None:
             own.discard(room)
         if not members:
@@ -298,8 +354,8 @@ class LocalManager(socketio.AsyncManager):
             return members
         merged: dict[str, str] = {}
         for room in rooms:
-            if room in found:
-                merged.update(found[room])
+            if (members := found.get(room)) is not None:
+                merged.update(members)
         return merged
 
     def _count_room(self, room: Any, change: int) -> None:
@@ -324,3 +380,9 @@ class LocalManager(socketio.AsyncManager):
     def stop_hearing(self, room: str) -> None:
         """End what `keep_hearing` began."""
         self._count_room(room, -1)
+
+
+@lru_cache(maxsize=256)
+def _event_head(namespace: str, event: str) -> bytes:
+    """Return an EVENT packet up to its payload."""
+    return b'42%b,["%b",' % (namespace.encode(), event.encode())

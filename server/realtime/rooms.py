@@ -4,7 +4,8 @@ Thread events go to the rooms of the participants' users on `/messaging`, resolv
 the thread's room on `/threads` (ADR 0003).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 
 from server.contract.operations import MESSAGING, NOTIFICATIONS, PRESENCE, THREADS
 from server.domain import events
@@ -35,9 +36,12 @@ def typing_room(thread_id: str) -> str:
 def routes(event: Event) -> list[Route]:  # noqa: PLR0911 - a table, one line an event
     """Return where an event is heard."""
     match event:
+        case events.MessageSent():  # first, since most are
+            return [(MESSAGING, _user_rooms(event.audience)), (THREADS, (thread_room(event.thread_id),))]
         case events.MessagesRead(private=True) | events.MessagesDelivered(private=True):
-            return [(MESSAGING, _user_rooms(event.audience)), (THREADS, _user_rooms(event.audience))]
-        case events.MessageSent() | events.MessagesRead() | events.MessagesDelivered():
+            rooms = [*_user_rooms(event.audience)]
+            return [(MESSAGING, rooms), (THREADS, rooms)]
+        case events.MessagesRead() | events.MessagesDelivered():
             return [(MESSAGING, _user_rooms(event.audience)), (THREADS, [thread_room(event.thread_id)])]
         case events.TypingChanged():
             return [(MESSAGING, [typing_room(event.thread_id)]), (THREADS, [thread_room(event.thread_id)])]
@@ -56,10 +60,10 @@ def routes(event: Event) -> list[Route]:  # noqa: PLR0911 - a table, one line an
 def stamp(event: Event) -> Stamp | None:  # noqa: PLR0911 - a table, likewise
     """Return the stamp of a durable event; None of any other, and of what only the reader's own devices hear."""
     match event:
-        case events.MessagesRead(private=True) | events.MessagesDelivered(private=True):
-            return None
         case events.MessageSent():
             return thread_room(event.thread_id), event.message.rev
+        case events.MessagesRead(private=True) | events.MessagesDelivered(private=True):
+            return None
         case events.MessagesRead() | events.MessagesDelivered():
             return thread_room(event.thread_id), event.receipt.rev
         case events.ThreadCreated():
@@ -78,5 +82,11 @@ def subject_of(key: str) -> tuple[str, str]:
     return kind, subject
 
 
-def _user_rooms(user_ids: Iterable[str]) -> list[str]:
-    return [user_room(user_id) for user_id in user_ids]
+@lru_cache(maxsize=512)
+def _user_rooms(user_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return rooms of users: again and again of those in the same threads."""
+    return tuple(map(_known_user_room, user_ids))
+
+
+_known_user_room = lru_cache(maxsize=16_384)(user_room)
+"""Kept once, however many threads a user is in."""

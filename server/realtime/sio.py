@@ -16,7 +16,7 @@ import re
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import orjson
@@ -94,11 +94,18 @@ class RealtimeServer(socketio.AsyncServer):
         self.eio.receive = self._receive
         self._reads_text = self.packet_class is socket_packet.Packet
         self._unjoined: Deadlines[Session] = Deadlines(connect_timeout, self._time_out)
+        self._enveloped: dict[str, EnvelopeNamespace] = {}
         self.recovery: Recovery | None = None
         """What lets connections go on where they broke; None: nothing does."""
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
+
+    def register_namespace(self, namespace_handler: Any) -> None:
+        """Let a handler have all events of its namespace."""
+        super().register_namespace(namespace_handler)
+        if isinstance(namespace_handler, EnvelopeNamespace):
+            self._enveloped[namespace_handler.namespace] = namespace_handler
 
     def attach(self, app: web.Application, socketio_path: str = "socket.io") -> None:
         """Serve at a path of an application, and close all clients when it shuts down."""
@@ -172,7 +179,7 @@ class RealtimeServer(socketio.AsyncServer):
             head = _EVENT_HEAD.match(data) if self._reads_text and isinstance(data, str) else None
             if head is not None and session.sid not in self._binary_packet:  # nearly all of what comes
                 ack_id = int(head[2]) if head[2] else None
-                self._take_event(session, head[1] or "/", ack_id, json.loads(data[head.end() :]))
+                self._take_event(session, head[1] or "/", ack_id, orjson.loads(data[head.end() :]))
                 return
             packet = self._read(session, data)
             if packet is not None:
@@ -233,8 +240,8 @@ class RealtimeServer(socketio.AsyncServer):
     def _take_event(self, session: Session, namespace: str, ack_id: int | None, data: Any) -> None:
         if not isinstance(data, list) or not data:
             raise ValueError("malformed EVENT")
-        handler = self.namespace_handlers.get(namespace)
-        if isinstance(handler, EnvelopeNamespace):
+        handler = self._enveloped.get(namespace)
+        if handler is not None:
             start = partial(self._begin_operation, handler, session, ack_id, data)
             session.lane.submit(start, concurrent=handler.is_concurrent(data[0]))
             return
@@ -270,16 +277,21 @@ class RealtimeServer(socketio.AsyncServer):
             done()
             return
 
-        def answer(envelope: Envelope) -> None:
-            self._answer(session, namespace, ack_id, data[0], envelope)
-            done()
-
+        # Not a function of its own, which would take an object for each name that it knows.
+        answer = partial(self._answer_and_end, done, session, namespace, ack_id, data[0])
         handler.begin(sid, data[0], data[1:], answer)
+
+    @classmethod
+    def _answer_and_end(
+        cls, done: Done, session: Session, namespace: str, ack_id: int | None, op: object, envelope: Envelope
+    ) -> None:
+        cls._answer(session, namespace, ack_id, op, envelope)
+        done()
 
     @staticmethod
     def _answer(session: Session, namespace: str, ack_id: int | None, op: object, envelope: Envelope) -> None:
         if ack_id is not None:
-            session.send(Encoded(b"43%b%d[%b]" % (_prefix(namespace).encode(), ack_id, orjson.dumps(envelope))))
+            session.send(Encoded(b"%b%d[%b]" % (_ack_head(namespace), ack_id, orjson.dumps(envelope))))
         elif envelope["ok"]:
             return
         else:
@@ -400,6 +412,12 @@ class RealtimeServer(socketio.AsyncServer):
 
 def _prefix(namespace: str) -> str:
     return "" if namespace == "/" else f"{namespace},"
+
+
+@lru_cache(maxsize=64)
+def _ack_head(namespace: str) -> bytes:
+    """Return an ACK packet up to its id."""
+    return b"43" + _prefix(namespace).encode()
 
 
 def create_server(**kwargs: Any) -> RealtimeServer:

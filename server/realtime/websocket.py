@@ -156,7 +156,11 @@ class WebSockets:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for websocket in dirty:
-            websocket.flush()
+            out, transport = websocket.out, websocket.transport
+            if len(out) != 1 or websocket.closing or websocket._paused or transport is None:  # noqa: SLF001
+                websocket.flush()
+            else:  # a fan-out: one frame for each of many
+                transport.write(out.pop())
 
     def _handshake(self, request: web.Request, protocols: Iterable[str]) -> tuple[bytes, bool]:
         headers = request.headers
@@ -284,9 +288,11 @@ class WebSocket(WebSocketDataQueue):
         out, self.out = self.out, []
         if not out or self.closing or self.transport is None:
             return
-        if len(out) == 1 and not self._paused:
-            self.transport.write(out[0])
-            return
+        if not self._paused:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            if len(data) <= _WRITE_AT_ONCE_BYTES:  # nearly always
+                self.transport.write(data)
+                return
         written = 0
         while written < len(out) and not self._paused:
             written = self._write_some(out, written)

@@ -67,13 +67,13 @@ class MessageService:
         self._database.append_then(new, partial(self._stored, settle))
 
     def _stored(self, settle: Settle, outcome: Appended | Late | Exception) -> None:
-        if isinstance(outcome, Exception):
-            settle(outcome)
+        if isinstance(outcome, Appended):
+            self._tell(outcome)
+            settle(outcome.message)
         elif isinstance(outcome, Late):
             self._tell(outcome.result)  # the sender was told that nobody knows; it may ask again
         else:
-            self._tell(outcome)
-            settle(outcome.message)
+            settle(outcome)
 
     def _tell(self, stored: Appended) -> None:
         if stored.created:
