@@ -88,10 +88,12 @@ class RealtimeServer(socketio.AsyncServer):
     """The Socket.IO server."""
 
     default_locale: Literal["es", "en"] = "es"
+    manager_initialized: bool
 
     def __init__(self, *args: Any, connect_timeout: float = CONNECT_TIMEOUT_S, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.eio.receive = self._receive
+        self.eio.opened = self._begin_session
         self._reads_text = self.packet_class is socket_packet.Packet
         self._unjoined: Deadlines[Session] = Deadlines(connect_timeout, self._time_out)
         self.recovery: Recovery | None = None
@@ -307,9 +309,12 @@ class RealtimeServer(socketio.AsyncServer):
 
     # --- Coming and going
 
-    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        await super()._handle_eio_connect(eio_sid, environ)
-        self._unjoined.add(self.eio.sockets[eio_sid])
+    def _begin_session(self, session: Session, environ: dict[str, Any]) -> None:
+        if not self.manager_initialized:
+            self.manager_initialized = True
+            self.manager.initialize()
+        self.environ[session.sid] = environ
+        self._unjoined.add(session)
 
     async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
         session = self.eio.sockets.get(eio_sid)
