@@ -9,10 +9,12 @@ V = TypeVar("V")
 T = TypeVar("T")
 
 MAX_KEYS = 500
+GATHER_S = 0.005
+"""So long is waited for others where one after another asks."""
 
 
 class Batched(Generic[K, V]):
-    """Values by key. What is asked for while a batch is loaded is the next batch; nothing is kept."""
+    """Values by key. What is asked for while a batch is loaded, and shortly after, is the next one; nothing is kept."""
 
     def __init__(self, load: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
         self._load = load
@@ -46,6 +48,8 @@ class Batched(Generic[K, V]):
                     for key, futures in batch.items():
                         for future in _those_who_wait([futures]):
                             future.set_result(found.get(key))
+                if 0 < len(self._waiting) < MAX_KEYS:
+                    await asyncio.sleep(GATHER_S)
         finally:
             self._task = None
 
