@@ -423,6 +423,7 @@ class EngineServer(engineio.AsyncServer):
         self._pings.discard(session)
         self.sockets.pop(session.sid, None)
         self.left(session.sid)
+        session.let_go()
 
     async def shutdown(self) -> None:
         """Close all sessions and wait until they are gone, for a few seconds at most."""
