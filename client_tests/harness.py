@@ -13,8 +13,9 @@ from aiohttp import web
 
 from client_tests import push
 from client_tests.services import LOOPBACK, free_port
-from server.app import CONTAINER, create_app, stop
+from server.app import ARRIVALS, CONTAINER, create_app, stop
 from server.bootstrap import Container, build, wall_clock
+from server.routes.arrivals import Runner
 from server.services.ports import Clock, PushSender
 from server.settings import Settings, load_settings
 from server.storage.database import Database
@@ -42,11 +43,11 @@ def make_settings(environment: Mapping[str, str]) -> Settings:
 
 @dataclass
 class Server:
-    """A running application. `parts` is its inside, for tests that look at tables and counters."""
+    """A running application. `parts` and `runner` are its inside, for tests that look at tables and counters."""
 
     url: str
     parts: Container
-    _runner: web.AppRunner
+    runner: Runner
 
     @classmethod
     async def start(
@@ -59,7 +60,7 @@ class Server:
     ) -> "Server":
         """Start the application in this event loop, on a port that the system chooses; `now` is its clock."""
         app = create_app(settings, build(settings, database=database, now=now, push_sender=push_sender))
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        runner = Runner(app, app[ARRIVALS], shutdown_timeout=2)
         await runner.setup()
         await web.TCPSite(runner, LOOPBACK, 0).start()
         port = runner.addresses[0][1]
@@ -67,7 +68,7 @@ class Server:
 
     async def stop(self) -> None:
         """Shut down as SIGTERM does."""
-        await stop(self._runner, self.parts)
+        await stop(self.runner, self.parts)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from server.namespaces.messaging import MessagingNamespace
 from server.namespaces.notifications import NotificationsNamespace
 from server.namespaces.presence import PresenceNamespace
 from server.namespaces.threads import ThreadsNamespace
+from server.routes.arrivals import Arrivals, Runner
 from server.routes.demo import DemoRoutes
 from server.routes.demo_content import DemoContent
 from server.routes.docs import add_docs
@@ -35,24 +36,23 @@ from server.supervisor import end_with_supervisor, inherited_sockets
 
 MAX_EXIT_S = 1.0
 """So long may requests that are under way take to end once all clients were sent away; then as long to be cancelled."""
-KEEPALIVE_S = 95
-"""Longer than Heroku's router keeps its connections (90 s), so that it never meets one that we just closed."""
-
 BACKLOG = 4096
 
 CONTAINER: web.AppKey[Container] = web.AppKey("container", Container)
+ARRIVALS: web.AppKey[Arrivals] = web.AppKey("arrivals", Arrivals)
 
 
 def create_app(settings: Settings, container: Container | None = None) -> web.Application:
     """Return the application; its start-up and clean-up run with it."""
     parts = container or build(settings)
+    policy = OriginPolicy(settings.allowed_origins)
     app = web.Application(
         middlewares=[
             log_middleware,
             proxy_middleware(settings.trusted_proxies),
             security_middleware,
             origin_middleware(
-                OriginPolicy(settings.allowed_origins),
+                policy,
                 parts.dispatcher,
                 parts.services.connections,
                 settings.default_locale,
@@ -61,6 +61,7 @@ def create_app(settings: Settings, container: Container | None = None) -> web.Ap
         client_max_size=MAX_BODY_BYTES,
     )
     app[CONTAINER] = parts
+    app[ARRIVALS] = Arrivals(parts.sio.eio, policy, parts.services.connections, parts.limits, settings.trusted_proxies)
     _add_namespaces(parts)
     app.on_shutdown.append(_drain)  # before Socket.IO's own: clients are told why
     parts.sio.attach(app)
@@ -159,12 +160,7 @@ def _stop_on_signals(loop: asyncio.AbstractEventLoop, serving: asyncio.Task[None
 
 
 async def _serve(app: web.Application, settings: Settings) -> None:
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_S,
-        shutdown_timeout=MAX_EXIT_S,
-    )
+    runner = Runner(app, app[ARRIVALS], shutdown_timeout=MAX_EXIT_S)
     await runner.setup()
     try:
         for site in _sites(runner, settings):

@@ -37,6 +37,23 @@ async def test_verify_least_token_returns_none_for_the_rest(clock: Clock) -> Non
     assert (claims.issued_at, claims.jti, claims.name) == (None, None, None)
 
 
+@pytest.mark.parametrize("forgery", ["payload", "signature", "no signature", "nothing more"])
+async def test_verify_good_header_of_another_token_helps_no_forgery(clock: Clock, forgery: str) -> None:
+    """That a header was on a good token says nothing of what follows it."""
+    judge = verifier(clock)
+    header, body, signature = token().split(".")
+    await judge.verify(f"{header}.{body}.{signature}")
+    _, other, stranger = token(user_id=7).split(".")
+    forgeries = {
+        "payload": (f"{header}.{other}.{signature}", "signature"),
+        "signature": (f"{header}.{body}.{stranger}", "signature"),
+        "no signature": (f"{header}.{other}.", "signature"),
+        "nothing more": (header, "malformed"),
+    }
+    text, reason = forgeries[forgery]
+    assert await refusal(judge, text) == reason
+
+
 @pytest.mark.parametrize(
     ("claim", "user_id"),
     [(42, "42"), ("42", "42"), ("007", "007"), (0, "0"), (-5, "-5"), ("ana@x.es", "ana@x.es"), ("x" * 128, "x" * 128)],

@@ -74,6 +74,20 @@ async def test_what_is_asked_for_while_loading_is_the_next_batch(batched: Batche
     assert store.asked == [["a"], ["b", "a"]]
 
 
+async def test_one_after_another_are_gathered(batched: Batched[str, int], store: Store) -> None:
+    """The first is loaded at once; while it is, and shortly after, the others come together."""
+    store.values = {"a": 1, "b": 2, "c": 3}
+    store.open.clear()
+    asking = [asyncio.create_task(batched.get("a"))]
+    await turns()
+    asking.append(asyncio.create_task(batched.get("b")))
+    store.open.set()
+    assert await asking[0] == 1
+    asking.append(asyncio.create_task(batched.get("c")))
+    assert await asyncio.gather(*asking) == [1, 2, 3]
+    assert store.asked == [["a"], ["b", "c"]]
+
+
 async def test_large_batch_is_cut(batched: Batched[str, int], store: Store) -> None:
     """No query is too long; all are answered."""
     keys = [str(number) for number in range(2 * MAX_KEYS + 1)]

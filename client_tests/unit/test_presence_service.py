@@ -128,6 +128,29 @@ async def test_two_devices_come_and_go_once(world: World) -> None:
     assert stored.last_seen_at == world.clock.now
 
 
+async def test_those_who_come_one_after_another_are_told_together(world: World) -> None:
+    """The first is told at once; who comes while that goes on, and shortly after, costs one trip with the others."""
+    first = asyncio.create_task(world.come("3"))
+    await world.store.called.wait()
+    for user_id in ("1", "2", "4"):
+        world.service.connected(user_id, FakeConnection(user_id))
+        await asyncio.sleep(0.005)
+    await first
+    assert world.store.calls == [{"3": "online"}, {"1": "online", "2": "online", "4": "online"}]
+    assert world.heard() == [("1", "online", ("2",)), ("2", "online", ("1",))]
+
+
+async def test_stop_while_others_are_gathered_is_quiet(world: World) -> None:
+    """At shutdown nobody is told any more, and no work begins anew."""
+    world.service.connected("1", FakeConnection("one"))
+    await world.store.called.wait()
+    world.service.connected("2", FakeConnection("two"))
+    await world.tasks.close()
+    await asyncio.sleep(0)
+    assert world.tasks._tasks == set()
+    assert world.store.calls == [{"1": "online"}]
+
+
 async def test_disconnected_twice_or_unknown_is_no_harm(world: World) -> None:
     """Transports may say it more than once."""
     (connection,) = await world.come("1")

@@ -1,13 +1,11 @@
 """What all namespaces share: who may connect, and one way for every event.
 
-Method names mean nothing here. The stock `trigger_event` calls `on_<event>` for whatever event a client names; this one
-hands every event to the dispatcher, which knows the operations. A client's event named `connect` is an unknown
-operation like any other: clients' events come by `operation`, the server's own by `trigger_event`.
+Method names mean nothing here. The stock server calls `on_<event>` for whatever event a client names; ours hands every
+event to `begin`, and so to the dispatcher, which knows the operations. A client's event named `connect` is an unknown
+operation like any other.
 """
 
 from typing import Any, ClassVar
-
-from socketio.exceptions import ConnectionRefusedError as SocketRefusedError
 
 from server.contract.envelope import Envelope
 from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE, row_of
@@ -31,14 +29,6 @@ class Namespace(EnvelopeNamespace):
         self._service = connections
         self._default_locale = default_locale
         self._connections: dict[str, SocketConnection] = {}
-
-    async def trigger_event(self, event: str, *args: Any) -> Any:
-        """Let a client in or out. Operations do not come this way (`operation`)."""
-        sid = args[0]
-        if event == "connect":
-            await self._connect(sid, args[2] if len(args) > 2 else None)  # noqa: PLR2004 - sid, environ, auth
-        elif event == "disconnect":
-            self._disconnect(sid)
 
     def is_concurrent(self, name: object) -> bool:
         """Tell whether an operation may overlap others of its client."""
@@ -71,7 +61,8 @@ class Namespace(EnvelopeNamespace):
     def _thread_id(self, _auth: dict[str, Any]) -> str | None:
         return None
 
-    async def _connect(self, sid: str, auth: Any) -> None:
+    async def let_in(self, sid: str, auth: Any) -> dict[str, Any] | None:
+        """Let a client in; or return why not, as its CONNECT_ERROR packet is to say it."""
         given = auth if isinstance(auth, dict) else {}
         asked = find_locale(given.get("locale"))
         engine_sid = self.server.engine_sid_of(sid, self.name)
@@ -83,22 +74,23 @@ class Namespace(EnvelopeNamespace):
             actor = await self._service.open(connection, given.get("token"), asked, self._default_locale)
             if self.server.recovery is not None:
                 await self.server.recovery.begin(sid, self.name, actor.user_id, given)
-        except Exception as error:  # noqa: BLE001 - told to the client below, whatever it is
+        except Exception as error:  # noqa: BLE001 - told to the client, whatever it is
             if connection is not None:  # whatever it had entered by then
                 self._service.closed(connection)
-            self._refuse_connect(engine_sid, error, asked or self._default_locale)
-            return
+            return self._refusal(engine_sid, error, asked or self._default_locale)
         self._connections[sid] = connection
+        return None
 
-    def _refuse_connect(self, engine_sid: str, error: Exception, locale: Locale) -> None:
+    def _refusal(self, engine_sid: str, error: Exception, locale: Locale) -> dict[str, Any]:
         envelope = self._dispatcher.refuse(error, locale, "connect")
         row = row_of(error)
         if row.retryable or not isinstance(error, RealtimeError):
             # The official client stays away after a CONNECT_ERROR; after a closed transport it comes back.
             self.server.close_transport(engine_sid, row.close_code)
-        raise SocketRefusedError(envelope["error"]["message"], envelope)
+        return {"message": envelope["error"]["message"], "data": envelope}
 
-    def _disconnect(self, sid: str) -> None:
+    def let_out(self, sid: str) -> None:
+        """A client is gone."""
         connection = self._connections.pop(sid, None)
         if self.server.recovery is not None:
             self.server.recovery.lost(sid)

@@ -29,7 +29,8 @@ class Deadlines(Generic[T]):
         loop = asyncio.get_running_loop()
         self._due.pop(item, None)
         self._due[item] = loop.time() + self._delay_s
-        self._set_timer()
+        if self._timer is None:
+            self._set_timer()
 
     def discard(self, item: T) -> None:
         """Wait for an item no longer, if it was waited for."""

@@ -3,14 +3,16 @@
 import asyncio
 import base64
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import engineio
 from aiohttp import web
 from engineio.async_drivers import aiohttp as engine_aiohttp
+from multidict import CIMultiDict
 
 from server.contract.errors import DRAINING_CLOSE_CODE
 from server.domain.ids import new_secret
@@ -37,9 +39,25 @@ _MESSAGES = {
     VERSION_UNSUPPORTED: "Unsupported protocol version",
 }
 
+
+class Handshake:
+    """A request for a WebSocket that was read without aiohttp: as much of a `web.Request` as is asked of it."""
+
+    __slots__ = ("headers", "query", "remote", "transport")
+    method: Final = "GET"
+
+    def __init__(self, transport: asyncio.Transport, query: Mapping[str, str], headers: CIMultiDict[str]) -> None:
+        self.transport = transport
+        self.query = query
+        self.headers = headers
+        self.remote: str | None = None
+
+
+Request = web.Request | Handshake
+
 Relay = Callable[[web.Request, str], Awaitable[web.StreamResponse | None]]
 """Answers a request for a session of another worker; None if there is no such worker."""
-Admit = Callable[[web.Request, str], web.Response | None]
+Admit = Callable[[Request, str], web.Response | None]
 """Asked at each handshake, with the id of the session to be; an answer refuses it."""
 Receiver = Callable[[Session, Any], None]
 
@@ -49,7 +67,8 @@ class EngineServer(engineio.AsyncServer):
 
     `tag` begins the id of every session made here; a request for a session with another tag is handed to `relay`, if
     there is one. `admit` may refuse a handshake, and `left` is told the id of each session that is gone. `receive`
-    takes the messages of clients; without it they are an event of the application.
+    takes the messages of clients; without it they are an event of the application. `opened` is told of each session
+    and of its request; without it that is an event too, and who opens a session may be refused.
     """
 
     def __init__(
@@ -67,6 +86,7 @@ class EngineServer(engineio.AsyncServer):
         self.admit: Admit = lambda _request, _sid: None
         self.left: Callable[[str], None] = lambda _sid: None
         self.receive: Receiver = self._receive
+        self.opened: Callable[[Session, dict[str, Any]], None] | None = None
         self.websockets = WebSockets(
             max_message_bytes=self.max_http_buffer_size,
             max_queue_packets=max_queue_packets,
@@ -111,7 +131,26 @@ class EngineServer(engineio.AsyncServer):
             return await self.relay(request, sid) or self._refuse(request, SESSION_UNKNOWN)
         return await self._go_on(request, transport, session)
 
-    def _mistake(self, request: web.Request) -> int | None:
+    def open_at_once(self, request: Handshake) -> bool:
+        """Open a session on the WebSocket that is asked for; False, and nothing done, if not all is well with it."""
+        if self.opened is None or self._keeps_environ or not self._is_allowed_origin(request):
+            return False
+        if self._mistake(request) is not None or request.query["transport"] != "websocket" or "sid" in request.query:
+            return False
+        try:
+            answer = self.websockets.handshake(request.headers)
+        except web.HTTPBadRequest:
+            return False
+        sid = self.generate_id()
+        if self.admit(request, sid) is not None:
+            return False
+        session = self.sockets[sid] = Session(self, sid)
+        self.opened(session, {})
+        self._welcome(session, "websocket")
+        self.websockets.begin(request.transport, answer, partial(self._begin, session))
+        return True
+
+    def _mistake(self, request: Request) -> int | None:
         query = request.query
         if query.get("transport") not in self.transports:
             return TRANSPORT_UNKNOWN
@@ -143,27 +182,33 @@ class EngineServer(engineio.AsyncServer):
         if (refusal := self.admit(request, sid)) is not None:
             return refusal
         session = self.sockets[sid] = Session(self, sid)
-        accepted = await self._trigger_event("connect", sid, self._environ(request), run_async=False)
-        if accepted is not None and accepted is not True:
-            self._forget(session)
-            return web.json_response(accepted or "Unauthorized", status=401, dumps=json.dumps)
+        if self.opened is not None:
+            self.opened(session, self._environ(request))
+        else:
+            accepted = await self._trigger_event("connect", sid, self._environ(request), run_async=False)
+            if accepted is not None and accepted is not True:
+                self._forget(session)
+                return web.json_response(accepted or "Unauthorized", status=401, dumps=json.dumps)
+        self._welcome(session, transport)
+        if transport == "polling":
+            session.connected = True
+            return await self._poll(request, session, self._cookie_headers(sid))
+        try:
+            return self.websockets.accept(request, partial(self._begin, session))
+        finally:
+            if not session.connected:  # it is no handshake, or the client is gone
+                session.close(self.reason.TRANSPORT_ERROR)
+
+    def _welcome(self, session: Session, transport: str) -> None:
         self._pings.add(session)
         opening = {
-            "sid": sid,
+            "sid": session.sid,
             "upgrades": ["websocket"] if transport == "polling" and self._upgradable else [],
             "pingInterval": round((self.ping_interval + self.ping_interval_grace_period) * 1000),
             "pingTimeout": round(self.ping_timeout * 1000),
             "maxPayload": self.max_http_buffer_size,
         }
         session.send(Encoded(b"0" + json.dumps(opening).encode()))
-        if transport == "polling":
-            session.connected = True
-            return await self._poll(request, session, self._cookie_headers(sid))
-        try:
-            return self.websockets.accept(request, lambda websocket: self._begin(session, websocket))
-        finally:
-            if not session.connected:  # it is no handshake, or the client is gone
-                session.close(self.reason.TRANSPORT_ERROR)
 
     @property
     def _upgradable(self) -> bool:
@@ -265,7 +310,7 @@ class EngineServer(engineio.AsyncServer):
         )
         return {"Set-Cookie": self._generate_sid_cookie(sid, attributes)}
 
-    def _environ(self, request: web.Request) -> dict[str, Any]:
+    def _environ(self, request: Request) -> dict[str, Any]:
         """Return what connect handlers are told of the request; kept as long as the session, unless told otherwise."""
         if not self._keeps_environ:
             return {}
@@ -275,11 +320,11 @@ class EngineServer(engineio.AsyncServer):
 
     # --- Origins
 
-    def _is_allowed_origin(self, request: web.Request) -> bool:
+    def _is_allowed_origin(self, request: Request) -> bool:
         origin = request.headers.get("Origin")
         return origin is None or self.cors_allowed_origins == [] or self._allows(origin, request)
 
-    def _allows(self, origin: str, request: web.Request) -> bool:
+    def _allows(self, origin: str, request: Request) -> bool:
         allowed = self.cors_allowed_origins
         if allowed is None:
             # The same host and port. Not the scheme, since TLS may end at a proxy; and not what a header claims that
@@ -378,6 +423,7 @@ class EngineServer(engineio.AsyncServer):
         self._pings.discard(session)
         self.sockets.pop(session.sid, None)
         self.left(session.sid)
+        session.let_go()
 
     async def shutdown(self) -> None:
         """Close all sessions and wait until they are gone, for a few seconds at most."""

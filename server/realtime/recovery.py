@@ -6,13 +6,13 @@ When that cannot be promised it is a new connection, and the client syncs. Never
 """
 
 import asyncio
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from server.contract.operations import MESSAGING, NOTIFICATIONS, THREADS
 from server.domain.errors import RealtimeError
+from server.domain.ids import new_secret
 from server.realtime.deadlines import Deadlines
 from server.realtime.frames import Encoded
 from server.realtime.holds import Hold
@@ -100,7 +100,7 @@ class Recovery:
                 self.recovered += 1
                 return
             self.refused += 1
-        trail = Trail(secrets.token_urlsafe(12), namespace, user_id, began=self._manager.log.mark())
+        trail = Trail(new_secret(), namespace, user_id, began=self._manager.log.mark())
         self._follow(sid, trail)
 
     def moved(self, sid: str, room: str, *, enter: bool) -> None:

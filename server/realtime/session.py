@@ -322,6 +322,10 @@ class Session:
         self.release_poll()
         self._server.finish(self, reason)
 
+    def let_go(self) -> None:
+        """The session is gone: refer to nothing that refers to it, so that no garbage has to be collected."""
+        self.websocket = self._lane = None
+
 
 class Probe:
     """A WebSocket that is to take over from polling: `2probe`, `3probe`, and `5` once the client no longer polls."""

@@ -59,6 +59,9 @@ _EVENT_HEAD = re.compile(r"2(?:(/[^,?]*),)?(\d{1,15})?(?=\[)")
 _UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 """What reading a malformed packet may raise."""
 
+_CONNECT_HEAD = re.compile(r"0(?:(/[^,?]*),)?(?=\{)")
+"""A CONNECT packet with an object, well-formed up to there."""
+
 _LONG_ID = re.compile(r"\d(?:\d+-)?(?:/[^,]*,)?\d{16}")
 
 Answer = Callable[[Envelope], None]
@@ -66,6 +69,19 @@ Answer = Callable[[Envelope], None]
 
 class EnvelopeNamespace(socketio.AsyncNamespace, ABC):
     """A namespace whose operations are all answered with an envelope."""
+
+    @abstractmethod
+    async def let_in(self, sid: str, auth: Any) -> dict[str, Any] | None:
+        """Let a client in; or return why not, as its CONNECT_ERROR packet is to say it."""
+
+    @abstractmethod
+    def let_out(self, sid: str) -> None:
+        """A client that was let in is gone."""
+
+    async def trigger_event(self, event: str, *args: Any) -> None:
+        """Take what comes from python-socketio's own methods: that it disconnects a client."""
+        if event == "disconnect":
+            self.let_out(args[0])
 
     @abstractmethod
     def is_concurrent(self, name: object) -> bool:
@@ -88,10 +104,12 @@ class RealtimeServer(socketio.AsyncServer):
     """The Socket.IO server."""
 
     default_locale: Literal["es", "en"] = "es"
+    manager_initialized: bool
 
     def __init__(self, *args: Any, connect_timeout: float = CONNECT_TIMEOUT_S, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.eio.receive = self._receive
+        self.eio.opened = self._begin_session
         self._reads_text = self.packet_class is socket_packet.Packet
         self._unjoined: Deadlines[Session] = Deadlines(connect_timeout, self._time_out)
         self._enveloped: dict[str, EnvelopeNamespace] = {}
@@ -180,6 +198,11 @@ class RealtimeServer(socketio.AsyncServer):
             if head is not None and session.sid not in self._binary_packet:  # nearly all of what comes
                 ack_id = int(head[2]) if head[2] else None
                 self._take_event(session, head[1] or "/", ack_id, orjson.loads(data[head.end() :]))
+                return
+            head = _CONNECT_HEAD.match(data) if self._reads_text and isinstance(data, str) else None
+            if head is not None and session.sid not in self._binary_packet:
+                auth = json.loads(data[head.end() :])
+                self._in_turn(session, partial(self._handle_connect, session.sid, head[1] or "/", auth))
                 return
             packet = self._read(session, data)
             if packet is not None:
@@ -319,9 +342,12 @@ class RealtimeServer(socketio.AsyncServer):
 
     # --- Coming and going
 
-    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        await super()._handle_eio_connect(eio_sid, environ)
-        self._unjoined.add(self.eio.sockets[eio_sid])
+    def _begin_session(self, session: Session, environ: dict[str, Any]) -> None:
+        if not self.manager_initialized:
+            self.manager_initialized = True
+            self.manager.initialize()
+        self.environ[session.sid] = environ
+        self._unjoined.add(session)
 
     async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
         session = self.eio.sockets.get(eio_sid)
@@ -332,8 +358,12 @@ class RealtimeServer(socketio.AsyncServer):
             return
         if self.manager.sid_from_eio_sid(eio_sid, namespace) is not None:
             return  # it is there already
+        handler = self.namespace_handlers.get(namespace)
         try:
-            await super()._handle_connect(eio_sid, namespace, data)
+            if isinstance(handler, EnvelopeNamespace):
+                await self._let_in(handler, session, data)
+            else:
+                await super()._handle_connect(eio_sid, namespace, data)
         except Exception:
             self.logger.exception("connect handler failed")
             await self._fail_connect(eio_sid, namespace)
@@ -343,12 +373,29 @@ class RealtimeServer(socketio.AsyncServer):
         self._unjoined.discard(session)
         if session.closed:  # it left while it was let in, and its disconnect has been handled before
             await self._handle_disconnect(eio_sid, namespace, self.reason.TRANSPORT_CLOSE)
-        elif isinstance(handler := self.namespace_handlers.get(namespace), EnvelopeNamespace):
+        elif isinstance(handler, EnvelopeNamespace):
             try:
                 await handler.on_connected(sid)
             except Exception:
                 self.logger.exception("connection not begun")
                 session.close(self.reason.TRANSPORT_ERROR)
+
+    async def _let_in(self, handler: EnvelopeNamespace, session: Session, auth: Any) -> None:
+        """Do what the stock server does for a CONNECT packet, where all that it asks is known."""
+        manager, namespace, sid = self.manager, handler.namespace, self.eio.generate_id()
+        for room in (None, sid):
+            manager.basic_enter_room(sid, namespace, room, eio_sid=session.sid)
+        entering = manager.pending_connect.setdefault(namespace, set())  # the stock one takes a list
+        entering.add(sid)
+        refusal = await handler.let_in(sid, auth)
+        if refusal is not None:
+            session.send(Encoded(f"44{_prefix(namespace)}{json.dumps(refusal)}".encode()))
+            manager.basic_disconnect(sid, namespace)
+            return
+        pid = None if self.recovery is None else self.recovery.pid_of(sid)
+        answer = {"sid": sid} if pid is None else {"sid": sid, "pid": pid}
+        session.send(Encoded(f"40{_prefix(namespace)}{json.dumps(answer)}".encode()))
+        entering.discard(sid)
 
     async def _fail_connect(self, eio_sid: str, namespace: str) -> None:
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
@@ -358,10 +405,26 @@ class RealtimeServer(socketio.AsyncServer):
         await self._send_packet(eio_sid, self.packet_class(socket_packet.CONNECT_ERROR, error, namespace))
 
     async def _handle_disconnect(self, eio_sid: str, namespace: str, reason: str | None = None) -> None:
-        await super()._handle_disconnect(eio_sid, namespace, reason)
+        handler = self.namespace_handlers.get(namespace)
+        if isinstance(handler, EnvelopeNamespace):
+            self._let_out(handler, eio_sid)
+        else:
+            await super()._handle_disconnect(eio_sid, namespace, reason)
         session = self.eio.sockets.get(eio_sid)
         if session is not None and not session.closing and not self._has_joined(eio_sid):
             self._unjoined.add(session)
+
+    def _let_out(self, handler: EnvelopeNamespace, eio_sid: str) -> None:
+        namespace = handler.namespace
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        if not self.manager.is_connected(sid, namespace):
+            return  # it is still being let in
+        self._binary_packet.pop(eio_sid, None)
+        try:
+            handler.let_out(sid)
+        except Exception:  # it must not stay in the tables, nor the other namespaces without hearing of it
+            self.logger.exception("disconnect handler failed")
+        self.manager.basic_disconnect(sid, namespace)
 
     async def _leave(self, eio_sid: str, namespace: str) -> None:
         """A client sent DISCONNECT: it does not mean to come back where it was."""
@@ -406,7 +469,10 @@ class RealtimeServer(socketio.AsyncServer):
         if session is not None:
             self._unjoined.discard(session)
         self._binary_packet.pop(eio_sid, None)
-        await super()._handle_eio_disconnect(eio_sid, reason)
+        for namespace in tuple(self.manager.get_namespaces()):
+            if self.manager.sid_from_eio_sid(eio_sid, namespace) is not None:
+                await self._handle_disconnect(eio_sid, namespace, reason)
+        self.environ.pop(eio_sid, None)
         self._binary_packet.pop(eio_sid, None)
 
 

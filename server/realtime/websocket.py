@@ -10,11 +10,12 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import structlog
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE
 from server.realtime.deadlines import Deadlines
@@ -39,6 +40,7 @@ _READ_AT_ONCE_BYTES = 16 * 1024
 
 _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 
+Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 
 log = structlog.get_logger()
 
@@ -75,6 +77,13 @@ class Sender(Protocol):
         """Send a message; never waits."""
 
 
+class Answer(NamedTuple):
+    """What a handshake is answered with, and what that agrees to."""
+
+    head: bytes
+    deflates: bool
+
+
 class WebSockets:
     """All WebSockets of a server, and what they share."""
 
@@ -104,19 +113,26 @@ class WebSockets:
         Raises:
             HTTPBadRequest: it is no WebSocket handshake (RFC 6455 4.2.1).
         """
-        headers, deflates = self._handshake(request, protocols)
+        answer = self.handshake(request.headers, protocols)
         transport, unread = detach(request)
-        if transport is None or transport.is_closing():
-            return TakenOver(request)
-        websocket = WebSocket(self, transport, deflates=deflates)
+        if transport is not None and not transport.is_closing():
+            websocket = self.begin(transport, answer, listen)
+            if unread:
+                websocket.data_received(unread)
+        return TakenOver(request)
+
+    def begin(
+        self, transport: asyncio.Transport, answer: "Answer", listen: Callable[["WebSocket"], Listener]
+    ) -> "WebSocket":
+        """Answer a handshake, and take the connection over."""
+        websocket = WebSocket(self, transport, deflates=answer.deflates)
         self.open.add(websocket)
-        transport.write(headers)
+        transport.write(answer.head)
         transport.set_protocol(cast("asyncio.Protocol", websocket))
         websocket.listener = listen(websocket)
+        websocket.flush()  # now, so that uvloop sends it with the answer
         websocket.start_reading()
-        if unread:
-            websocket.data_received(unread)
-        return TakenOver(request)
+        return websocket
 
     def make_dirty(self, websocket: "WebSocket") -> None:
         """Flush a WebSocket once this turn of the event loop is over."""
@@ -162,13 +178,17 @@ class WebSockets:
             else:  # a fan-out: one frame for each of many
                 transport.write(out.pop())
 
-    def _handshake(self, request: web.Request, protocols: Iterable[str]) -> tuple[bytes, bool]:
-        headers = request.headers
+    def handshake(self, headers: Headers, protocols: Iterable[str] = ()) -> "Answer":
+        """Return the answer to a handshake.
+
+        Raises:
+            HTTPBadRequest: it is none (RFC 6455 4.2.1).
+        """
         lines = [
             "HTTP/1.1 101 Switching Protocols",
             "Upgrade: websocket",
             "Connection: Upgrade",
-            f"Sec-WebSocket-Accept: {_accept_value(request)}",
+            f"Sec-WebSocket-Accept: {_accept_value(headers)}",
         ]
         offered = [name.strip() for name in headers.get("Sec-WebSocket-Protocol", "").split(",")]
         if (chosen := next((name for name in offered if name in protocols), None)) is not None:
@@ -178,7 +198,7 @@ class WebSockets:
             lines.append(
                 "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover"
             )
-        return ("\r\n".join(lines) + "\r\n\r\n").encode(), deflates
+        return Answer(("\r\n".join(lines) + "\r\n\r\n").encode(), deflates)
 
 
 class WebSocket(WebSocketDataQueue):
@@ -508,8 +528,7 @@ def _is_shareable(offer: str) -> bool:
     return all(parameter.partition("=")[0].strip() in _SHAREABLE_PARAMETERS for parameter in parameters)
 
 
-def _accept_value(request: web.Request) -> str:
-    headers = request.headers
+def _accept_value(headers: Headers) -> str:
     if (
         headers.get("Upgrade", "").strip().lower() != "websocket"
         or "upgrade" not in headers.get("Connection", "").lower()

@@ -13,14 +13,16 @@ from aiohttp.typedefs import Middleware
 from server.contract.operations import OPERATIONS
 from server.dispatch import Dispatcher
 from server.domain.errors import ForbiddenError, RateLimitedError, UnavailableError
-from server.realtime.engine import Admit
+from server.realtime.engine import Admit, Request
 from server.realtime.relay import PEER_HEADER, is_from_worker
+from server.realtime.websocket import Headers
 from server.routes.rest import PREFIX, respond
 from server.services.actor import Locale, choose_locale
 from server.services.connections import ConnectionService
 from server.services.limits import Limits
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 log = structlog.get_logger()
 
@@ -35,7 +37,7 @@ class OriginPolicy:
 
     allowed: frozenset[str]
 
-    def allows(self, request: web.Request) -> bool:
+    def allows(self, request: Request) -> bool:
         """Tell whether a request's Origin may connect. None at all is allowed: it is not a browser.
 
         Same origin means that host and port are equal. The scheme is not compared, since TLS may end at a proxy.
@@ -96,7 +98,7 @@ def origin_middleware(
 def admit_by_address(limits: Limits, dispatcher: Dispatcher, default_locale: Locale) -> Admit:
     """Refuse the handshakes of Socket.IO from an address that has as many connections as one may."""
 
-    def admit(request: web.Request, sid: str) -> web.Response | None:
+    def admit(request: Request, sid: str) -> web.Response | None:
         try:
             limits.enter_from(request.remote, sid)
         except RateLimitedError as error:
@@ -118,19 +120,16 @@ async def security_middleware(request: web.Request, handler: Handler) -> web.Str
     return response
 
 
-def proxy_middleware(trusted: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> Middleware:
+def proxy_middleware(trusted: Sequence[Network]) -> Middleware:
     """Take the client's address from `X-Forwarded-For`, as far as the proxies it came through are trusted."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         # Of what another worker passes on, it has found out already whom it is from.
-        from_worker = is_from_worker(request)
-        address = request.headers.get(PEER_HEADER, "") if from_worker else request.remote or ""
-        # A proxy may add a header of its own instead of extending the one that the client sent.
-        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
-        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-        while not from_worker and hops and _is_trusted(address, trusted):
-            address = hops.pop()
+        if is_from_worker(request):
+            address = request.headers.get(PEER_HEADER, "")
+        else:
+            address = client_address(request.remote or "", request.headers, trusted)
         return await handler(request.clone(remote=address) if address != request.remote else request)
 
     return middleware
@@ -154,7 +153,17 @@ async def log_middleware(request: web.Request, handler: Handler) -> web.StreamRe
         log.debug("request", method=request.method, path=request.path[:200], status=status, took_ms=took_ms)
 
 
-def _is_trusted(address: str, trusted: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+def client_address(peer: str, headers: Headers, trusted: Sequence[Network]) -> str:
+    """Return the address from which a request came, by what its peer and further trusted proxies say of it."""
+    # A proxy may add a header of its own instead of extending the one that the client sent.
+    forwarded = ",".join(headers.getall("X-Forwarded-For", ()))
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    while hops and _is_trusted(peer, trusted):
+        peer = hops.pop()
+    return peer
+
+
+def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -6,6 +6,7 @@ the signature only; the claims, and above all the times, are judged here by an i
 
 import hashlib
 import hmac
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,7 @@ from server.services.token_config import TokenConfig
 MAX_TOKEN_CHARS = 8192
 MAX_REMEMBERED = 20_000
 REMEMBERED_S = 60.0
+MAX_HEADERS = 100
 MAX_JTI_CHARS = 256
 """As long as `POST /tokens/revoke` takes: a longer one could never be revoked."""
 MAX_NAME_CHARS = 200
@@ -32,16 +34,25 @@ MIN_SERVICE_TOKEN_CHARS = 16
 TRICK_HEADERS = frozenset({"crit", "b64", "jku", "jwk", "x5u", "x5c"})
 """Extensions that we do not know (RFC 7515 4.1.11) and keys of the token's own choosing (RFC 8725 3.10)."""
 
-SIGNATURE_ONLY: jwt.types.Options = {
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-    "verify_aud": False,
-    "verify_iss": False,
-    "verify_sub": False,
-    "verify_jti": False,
-    "enforce_minimum_key_length": True,  # PyJWT only warns about a short key otherwise
-}
+
+class _Prepared(jwt.algorithms.HMACAlgorithm):
+    """HMAC with the configured secret: that it is no key of another kind was made sure of at the start."""
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        assert isinstance(key, bytes)  # noqa: S101 - see TokenConfig.local_keys
+        return key
+
+
+def _signatures() -> jwt.PyJWS:
+    jws = jwt.PyJWS(options={"enforce_minimum_key_length": True})  # else it only warns about a short key
+    hashes = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
+    for name, hash_of in hashes.items():
+        jws.unregister_algorithm(name)
+        jws.register_algorithm(name, _Prepared(hash_of))
+    return jws
+
+
+_JWS = _signatures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,8 @@ class TokenVerifier:
         self._now = now
         self._monotonic = monotonic
         self._verified: dict[bytes, _Verified] = {}
+        # By their text, of tokens that were good: all tokens of an issuer begin alike.
+        self._headers: dict[str, Mapping[str, Any]] = {}
         self._keys = config.local_keys()
         self._jwks = Jwks(config.jwks_url, monotonic) if config.jwks_url else None
 
@@ -122,9 +135,12 @@ class TokenVerifier:
         return known.claims
 
     async def _verify_signature(self, text: str) -> _Verified:
-        header = _header_of(text)
+        head = text.partition(".")[0]
+        header = self._headers.get(head) or _header_of(text)
         key = await self._find_key(header)
         payload = _signed_payload(text, key, self._config.allowed_algorithms)
+        if len(self._headers) < MAX_HEADERS:
+            self._headers[head] = header
         self._check_purpose(payload)
         claims = self._read_claims(payload)
         return _Verified(claims, _read_time(payload, "nbf"), self._monotonic() + REMEMBERED_S)
@@ -206,15 +222,18 @@ def _header_of(token: str) -> dict[str, Any]:
 
 def _signed_payload(token: str, key: Any, algorithms: Iterable[str]) -> dict[str, Any]:
     try:
-        return jwt.decode(token, key, algorithms=list(algorithms), options=SIGNATURE_ONLY)
+        payload = json.loads(_JWS.decode(token, key, algorithms=list(algorithms)))
     except jwt.InvalidSignatureError:
         raise _refused("signature") from None
     except jwt.InvalidAlgorithmError:  # not the one that the JWKS gives this key
         raise _refused("algorithm") from None
     except jwt.InvalidKeyError:  # a key of the JWKS that is too short
         raise _refused("key") from None
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError, RecursionError):
         raise _refused("malformed") from None
+    if not isinstance(payload, dict):
+        raise _refused("malformed")
+    return payload
 
 
 def _is_text(value: object, max_chars: int) -> bool:

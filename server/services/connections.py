@@ -116,10 +116,14 @@ class ConnectionService:
             UnauthenticatedError, TokenExpiredError, RevokedError: the token is not to be trusted (any more).
             UnavailableError: the keys or the database cannot be reached.
         """
-        claims = await self._verifier.verify(token)
-        self._revocations.check(claims)
+        claims = await self._trust(token)
         await self._people.ensure(claims)
         return Actor("user", claims.user_id, locale, claims, connection)
+
+    async def _trust(self, token: object) -> Claims:
+        claims = await self._verifier.verify(token)
+        self._revocations.check(claims)
+        return claims
 
     async def authenticate_request(self, token: str | None, locale: Locale) -> Actor:
         """Return the user or the service of an HTTP request's bearer token.
@@ -145,9 +149,12 @@ class ConnectionService:
         """
         if self._draining:
             raise UnavailableError
-        actor = await self.authenticate(token, asked or default, connection)
-        if asked is None:
-            actor = replace(actor, locale=await self._people.locale_of(actor.user_id) or default)
+        if asked is not None:
+            actor = await self.authenticate(token, asked, connection)
+        else:
+            claims = await self._trust(token)
+            locale = await self._people.meet(claims) or default
+            actor = Actor("user", claims.user_id, locale, claims, connection)
         if connection.thread_id is not None:
             await self._threads.get(actor, ThreadCommand(connection.thread_id))
         # A revocation, or the shutdown, may have come while the database was asked.

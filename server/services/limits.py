@@ -66,6 +66,10 @@ class Places:
         held[holder] = held.get(holder, 0) + 1
         return True
 
+    def has_place(self, key: str) -> bool:
+        """Tell whether one more may enter."""
+        return len(self._held.get(key, ())) < self._most
+
     def leave(self, key: str, holder: str) -> None:
         """Undo one `enter`; nothing if there was none."""
         held = self._held.get(key)
@@ -169,6 +173,10 @@ class Limits:
             self.refused["address"] += 1
             raise RateLimitedError(CONNECTION_RETRY_S)
         self._address_of[transport] = home
+
+    def has_place_from(self, address: str | None) -> bool:
+        """Tell whether `enter_from` would let a client's address have one transport more."""
+        return self._addresses is None or self._addresses.has_place(_home(address or ""))
 
     def leave_from(self, transport: str) -> None:
         """A transport is gone, if it ever was let in."""

@@ -44,9 +44,28 @@ class PeopleService:
 
     async def ensure(self, claims: Claims) -> None:
         """Create the person of a token if they are new, and follow a changed `name` claim."""
-        if self._known.get(claims.user_id, "") == claims.name:
-            return
-        profile = await self._profiles.get(claims.user_id)
+        if not self._knows(claims):
+            await self._take_in(claims, await self._profiles.get(claims.user_id))
+
+    async def meet(self, claims: Claims) -> Locale | None:
+        """Do what `ensure` does, and return the language that the person chose, all in one look.
+
+        None if they chose none, or the database is away: whoever is known may connect all the same.
+        """
+        try:
+            profile = await self._profiles.get(claims.user_id)
+        except UnavailableError:
+            if self._knows(claims):
+                return None
+            raise
+        if not self._knows(claims):
+            await self._take_in(claims, profile)
+        return profile.locale if profile else None
+
+    def _knows(self, claims: Claims) -> bool:
+        return self._known.get(claims.user_id, "") == claims.name
+
+    async def _take_in(self, claims: Claims, profile: Profile | None) -> None:
         if profile is None or profile.would_rename(claims.name):
             await self._create_or_rename(claims)
         if len(self._known) >= MAX_KNOWN:
@@ -77,14 +96,6 @@ class PeopleService:
         if chose:
             await self._settings.tell(user.id)
         return user
-
-    async def locale_of(self, user_id: str) -> Locale | None:
-        """Return the language that a person chose; None if they chose none, or the database is away."""
-        try:
-            profile = await self._profiles.get(user_id)
-        except UnavailableError:  # whoever is known may connect all the same
-            return None
-        return profile.locale if profile else None
 
     async def list_people(self, actor: Actor, command: ListPeople) -> PeoplePage:
         """Return a page of people: those with whom the actor shares a thread, or everyone."""

@@ -20,6 +20,8 @@ from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
 
 TICK_S = 5.0
+GATHER_S = 0.05
+"""Where one after another comes or goes, so long is waited, and they are told together."""
 SEEN_FOR_MS = 60_000
 """So long it is remembered when a user was last in sight."""
 
@@ -168,6 +170,11 @@ class PresenceService:
                 await self._tell_seen()
                 batch, self._dirty = self._dirty, {}
                 await self._tell(await self._store.set({user_id: self._state_here(user_id) for user_id in batch}))
+                if self._dirty:
+                    await asyncio.sleep(GATHER_S)
+        except asyncio.CancelledError:
+            self._dirty, self._seen = {}, {}  # the process stops
+            raise
         finally:
             self._working = False
             if self._dirty or self._seen:  # it failed: those who came meanwhile must not wait for someone else's change
