@@ -166,3 +166,34 @@ async def test_log_is_copied_into_the_file_by_the_thread(
     await send(normal, thread_id, "1", "a message to be found", *"bcdefghijklmnop")
     await normal.write(lambda _work: None)  # the thread does one thing after another
     assert b"a message to be found" in await asyncio.to_thread(sqlite_path(sqlite_url).read_bytes)
+
+
+async def test_log_begins_anew_although_messages_come_all_the_time(
+    sqlite_url: str, normal: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is committed while the log is copied is copied before the next commit, or the log would grow for ever."""
+    monkeypatch.setattr(sqlite, "ROWS_A_CHECKPOINT", 30)
+    copied, is_told = threading.Event(), threading.Event()
+    checkpoint = sqlite.SqliteDatabase._checkpoint
+
+    def slow(self: sqlite.SqliteDatabase) -> None:
+        checkpoint(self)
+        copied.set()
+        assert is_told.wait(5)
+
+    monkeypatch.setattr(sqlite.SqliteDatabase, "_checkpoint", slow)
+    thread_id = await make_thread(normal, "1")
+    began = log_number(sqlite_url)
+    while not copied.is_set():
+        await send(normal, thread_id, "1", "a")
+    await send(normal, thread_id, "1", "committed meanwhile")
+    is_told.set()
+    await asyncio.wrap_future(normal._write_thread.submit(lambda: None))  # type: ignore[attr-defined]
+    await send(normal, thread_id, "1", "the first of the new log")
+    assert log_number(sqlite_url) != began
+    assert b"committed meanwhile" in await asyncio.to_thread(sqlite_path(sqlite_url).read_bytes)
+
+
+def log_number(url: str) -> bytes:
+    """Return what counts how often the log was begun anew (https://sqlite.org/fileformat2.html#walformat)."""
+    return Path(f"{sqlite_path(url)}-wal").read_bytes()[12:16]

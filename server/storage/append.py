@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from server.domain.errors import NotFoundError
 from server.domain.models import Message
-from server.storage.append_io import AppendIo, StoredKey, append_io
+from server.storage.append_io import AppendIo, Head, Place, PlaceKey, StoredKey, append_io
 from server.storage.audiences import Audiences
 from server.storage.messages import MessageRepository
 
@@ -38,21 +38,6 @@ class Appended:
     created: bool
 
 
-@dataclass(slots=True)
-class _Head:
-    last_seq: int
-    rev: int
-    activity_at: int
-
-
-@dataclass(slots=True)
-class _Place:
-    name: str
-    read_seq: int
-    own_since_read: int
-    moved: bool = False
-
-
 class Append:
     """One batch. `run` decides each message on its own: one that is refused leaves the others be."""
 
@@ -60,57 +45,52 @@ class Append:
         self._connection = connection
         self._io = io or append_io(connection)
         self._audiences = audiences
-        self._heads: dict[str, _Head] = {}
-        self._places: dict[tuple[str, str], _Place] = {}
+        self._heads: dict[str, Head] = {}
+        self._places: dict[PlaceKey, Place] = {}
         self._stored: dict[StoredKey, Message] = {}
         self._new: list[Message] = []
 
     def run(self, batch: Sequence[NewMessage]) -> list[Appended | NotFoundError]:
         """Store the batch and return the outcome of each message, in order."""
+        keys = [_stored_key(new) for new in batch]
         self._lock_threads(batch)
         self._read_places(batch)
-        self._read_stored(batch)
-        outcomes = [self._decide(new) for new in batch]
+        self._read_stored(keys)
+        outcomes = [self._decide(new, key) for new, key in zip(batch, keys, strict=True)]
         self._write()
         return outcomes
 
     def _lock_threads(self, batch: Iterable[NewMessage]) -> None:
-        rows = list(self._io.lock_threads(sorted({new.thread_id for new in batch})))
-        self._heads = {row.id: _Head(row.last_seq, row.rev, row.activity_at) for row in rows}
-        self._audiences.load(self._connection, {row.id: row.info_rev for row in rows})
+        self._heads = self._io.lock_threads(sorted({new.thread_id for new in batch}))
+        self._audiences.load(self._connection, {key: head.info_rev for key, head in self._heads.items()})
 
     def _read_places(self, batch: Iterable[NewMessage]) -> None:
         keys = {(new.thread_id, new.sender_id) for new in batch if new.sender_id is not None}
-        for row in self._io.places(sorted(keys)):
-            place = _Place(row.display_name, row.read_seq, row.own_since_read)
-            self._places[row.thread_id, row.user_id] = place
+        self._places = self._io.places(sorted(keys))
 
-    def _read_stored(self, batch: Iterable[NewMessage]) -> None:
-        keys = {key for new in batch if (key := _stored_key(new)) is not None}
-        ids = self._io.stored(sorted(keys)) if keys else []
+    def _read_stored(self, keys: Iterable[StoredKey | None]) -> None:
+        given = {key for key in keys if key is not None}
+        ids = self._io.stored(sorted(given)) if given else []
         if ids:
             for message in MessageRepository(self._connection).by_ids(ids).values():
-                self._remember(message)
+                key = _stored_key(message)
+                if key is not None:
+                    self._stored[key] = message
 
-    def _remember(self, message: Message) -> None:
-        key = _stored_key(message)
-        if key is not None:
-            self._stored[key] = message
-
-    def _decide(self, new: NewMessage) -> Appended | NotFoundError:
+    def _decide(self, new: NewMessage, key: StoredKey | None) -> Appended | NotFoundError:
         head = self._heads.get(new.thread_id)
         place = self._places.get((new.thread_id, new.sender_id)) if new.sender_id is not None else None
         if head is None or (place is None and new.sender_id is not None):
             return NotFoundError()
         audience = self._audiences.get(new.thread_id)
-        key = _stored_key(new)
         if key is not None and key in self._stored:
             return Appended(self._stored[key], audience, created=False)
         message = self._number(new, head, place)
-        self._remember(message)
+        if key is not None:
+            self._stored[key] = message
         return Appended(message, audience, created=True)
 
-    def _number(self, new: NewMessage, head: _Head, place: _Place | None) -> Message:
+    def _number(self, new: NewMessage, head: Head, place: Place | None) -> Message:
         if place is not None:
             if place.read_seq + place.own_since_read == head.last_seq:
                 place.read_seq, place.own_since_read = head.last_seq + 1, 0
@@ -150,4 +130,4 @@ class Append:
 def _stored_key(message: NewMessage | Message) -> StoredKey | None:
     if message.client_message_id is None:
         return None
-    return StoredKey(message.thread_id, message.sender_id or "", message.client_message_id)
+    return message.thread_id, message.sender_id or "", message.client_message_id

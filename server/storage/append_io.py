@@ -4,8 +4,9 @@ This is the hot path: SQLAlchemy's expression layer costs several times what the
 only here, SQL is written out (ADR 0002). Both classes do the same; `append.py` decides what.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import Connection
@@ -13,43 +14,41 @@ from sqlalchemy import Connection
 from server.domain.models import Message
 
 
-class ThreadRow(NamedTuple):
+@dataclass(slots=True)
+class Head:
     """A thread's counters, as read under its lock."""
 
-    id: str
     last_seq: int
     rev: int
-    info_rev: int
     activity_at: int
+    info_rev: int
 
 
-class PlaceRow(NamedTuple):
+@dataclass(slots=True)
+class Place:
     """A sender's place in a thread."""
 
-    thread_id: str
-    user_id: str
+    name: str
     read_seq: int
     own_since_read: int
-    display_name: str
+    moved: bool = False
 
 
-class StoredKey(NamedTuple):
-    """What makes a retry the same message; `sender_id` is "" for the system."""
-
-    thread_id: str
-    sender_id: str
-    client_message_id: str
+PlaceKey = tuple[str, str]
+"""`(thread_id, user_id)`."""
+StoredKey = tuple[str, str, str]
+"""What makes a retry the same message: `(thread_id, sender_id, client_message_id)`; the system's `sender_id` is ""."""
 
 
 class AppendIo(Protocol):
     """Reads and writes of one batch, inside its transaction."""
 
-    def lock_threads(self, ids: Sequence[str]) -> Iterable[ThreadRow]:
+    def lock_threads(self, ids: Sequence[str]) -> dict[str, Head]:
         """Lock threads in the order of `ids` (sorted by the caller) and return those that exist."""
         ...
 
-    def places(self, keys: Sequence[tuple[str, str]]) -> Iterable[PlaceRow]:
-        """Return the places of `(thread_id, user_id)` that exist."""
+    def places(self, keys: Sequence[PlaceKey]) -> dict[PlaceKey, Place]:
+        """Return the places that exist."""
         ...
 
     def stored(self, keys: Sequence[StoredKey]) -> list[str]:
@@ -74,6 +73,14 @@ def append_io(connection: Connection) -> AppendIo:
 _COLUMNS = "id, thread_id, seq, rev, kind, sender_id, content, client_message_id, sent_at"
 
 
+def _heads(rows: Iterable[Sequence[Any]]) -> dict[str, Head]:
+    return {key: Head(*counters) for key, *counters in rows}
+
+
+def _places(rows: Iterable[Sequence[Any]]) -> dict[PlaceKey, Place]:
+    return {(thread_id, user_id): Place(*place) for thread_id, user_id, *place in rows}
+
+
 def _message_row(message: Message) -> tuple[Any, ...]:
     return (
         message.id,
@@ -88,6 +95,10 @@ def _message_row(message: Message) -> tuple[Any, ...]:
     )
 
 
+FEW = 4
+"""So many rows or less are found more cheaply one by one than by way of JSON."""
+
+
 class SqliteAppendIo:
     """On `sqlite3` itself; lists travel as JSON, both ways. The writer's `BEGIN IMMEDIATE` is the lock.
 
@@ -98,24 +109,24 @@ class SqliteAppendIo:
     def __init__(self, connection: Connection) -> None:
         self._sqlite: Any = connection.connection.driver_connection
 
-    def lock_threads(self, ids: Sequence[str]) -> Iterable[ThreadRow]:
+    def lock_threads(self, ids: Sequence[str]) -> dict[str, Head]:
         """Return the threads."""
         query = """
-            SELECT json_group_array(json_array(id, last_seq, rev, info_rev, activity_at))
+            SELECT json_group_array(json_array(id, last_seq, rev, activity_at, info_rev))
             FROM threads WHERE id IN (SELECT value FROM json_each(?))
         """
-        return map(ThreadRow._make, self._read(query, ids))
+        return _heads(self._read(query, ids))
 
-    def places(self, keys: Sequence[tuple[str, str]]) -> Iterable[PlaceRow]:
+    def places(self, keys: Sequence[PlaceKey]) -> dict[PlaceKey, Place]:
         """Return the places. CROSS JOIN keeps the planner from starting anywhere but at the keys."""
         query = """
-            SELECT json_group_array(json_array(p.thread_id, p.user_id, p.read_seq, p.own_since_read, u.display_name))
+            SELECT json_group_array(json_array(p.thread_id, p.user_id, u.display_name, p.read_seq, p.own_since_read))
             FROM json_each(?) AS k
             CROSS JOIN participants AS p
                 ON p.thread_id = json_extract(k.value, '$[0]') AND p.user_id = json_extract(k.value, '$[1]')
             CROSS JOIN users AS u ON u.id = p.user_id
         """
-        return map(PlaceRow._make, self._read(query, keys))
+        return _places(self._read(query, keys))
 
     def stored(self, keys: Sequence[StoredKey]) -> list[str]:
         """Return the ids, by the unique index on just these expressions."""
@@ -126,7 +137,7 @@ class SqliteAppendIo:
                 AND coalesce(m.sender_id, '') = json_extract(k.value, '$[1]')
                 AND m.client_message_id = json_extract(k.value, '$[2]')
         """
-        ids: list[str] = self._read(query, [tuple(key) for key in keys])
+        ids: list[str] = self._read(query, keys)
         return ids
 
     def write(
@@ -170,10 +181,42 @@ def _json(rows: Sequence[Any]) -> str:
 
 
 class SqliteLoopAppendIo(SqliteAppendIo):
-    """The same on the event loop, where nobody else wants the interpreter's lock: rows are written one by one.
+    """The same on the event loop, where nobody else wants the interpreter's lock: row by row, unless many are read.
 
     A statement that writes several rows keeps a copy of each page that it touches, to take them all back if one fails.
     """
+
+    def lock_threads(self, ids: Sequence[str]) -> dict[str, Head]:
+        """Return the threads."""
+        if len(ids) > FEW:
+            return super().lock_threads(ids)
+        query = "SELECT id, last_seq, rev, activity_at, info_rev FROM threads WHERE id = ?"
+        return _heads(self._each(query, ((key,) for key in ids)))
+
+    def places(self, keys: Sequence[PlaceKey]) -> dict[PlaceKey, Place]:
+        """Return the places."""
+        if len(keys) > FEW:
+            return super().places(keys)
+        query = """
+            SELECT p.thread_id, p.user_id, u.display_name, p.read_seq, p.own_since_read
+            FROM participants AS p CROSS JOIN users AS u ON u.id = p.user_id WHERE p.thread_id = ? AND p.user_id = ?
+        """
+        return _places(self._each(query, keys))
+
+    def stored(self, keys: Sequence[StoredKey]) -> list[str]:
+        """Return the ids."""
+        if len(keys) > FEW:
+            return super().stored(keys)
+        query = """
+            SELECT id FROM messages
+            WHERE thread_id = ? AND coalesce(sender_id, '') = ? AND client_message_id = ?
+        """
+        return [row[0] for row in self._each(query, keys)]
+
+    def _each(self, query: str, keys: Iterable[tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Run a query that finds one row or none for each key."""
+        run = self._sqlite.execute
+        return (row for key in keys if (row := run(query, key).fetchone()) is not None)
 
     def write(
         self,
@@ -199,23 +242,23 @@ class PostgresAppendIo:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def lock_threads(self, ids: Sequence[str]) -> Iterable[ThreadRow]:
+    def lock_threads(self, ids: Sequence[str]) -> dict[str, Head]:
         """Lock and return the threads."""
         query = """
-            SELECT id, last_seq, rev, info_rev, activity_at FROM threads
+            SELECT id, last_seq, rev, activity_at, info_rev FROM threads
             WHERE id = ANY($1::text[]) ORDER BY id COLLATE "C" FOR UPDATE
         """
-        return map(ThreadRow._make, self._run(query, list(ids)))
+        return _heads(self._run(query, list(ids)))
 
-    def places(self, keys: Sequence[tuple[str, str]]) -> Iterable[PlaceRow]:
+    def places(self, keys: Sequence[PlaceKey]) -> dict[PlaceKey, Place]:
         """Return the places."""
         query = """
-            SELECT p.thread_id, p.user_id, p.read_seq, p.own_since_read, u.display_name
+            SELECT p.thread_id, p.user_id, u.display_name, p.read_seq, p.own_since_read
             FROM unnest($1::text[], $2::text[]) AS k (thread_id, user_id)
             JOIN participants AS p ON p.thread_id = k.thread_id AND p.user_id = k.user_id
             JOIN users AS u ON u.id = p.user_id
         """
-        return map(PlaceRow._make, self._run(query, *_columns(keys, 2)))
+        return _places(self._run(query, *_columns(keys, 2)))
 
     def stored(self, keys: Sequence[StoredKey]) -> list[str]:
         """Return the ids."""

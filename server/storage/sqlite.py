@@ -16,7 +16,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
+from server.domain.errors import UnavailableError
 from server.storage.append import Append, NewMessage
 from server.storage.append_io import SqliteLoopAppendIo
 from server.storage.database import Database
@@ -34,17 +35,18 @@ from server.storage.writer import ANSWER_WITHIN_S, Work, segments
 READERS = 4
 BUSY_TIMEOUT_MS = 1_500
 """Less than `ANSWER_WITHIN_S`: whoever waits is refused with the reason, and the next in the queue has a chance."""
-CACHE_KIB = 32 * 1024
-CHECKPOINT_PAGES = 8_000
-"""So long may the log be (32 MiB) before a commit copies it into the file."""
+CACHE_KIB = 16 * 1024
+"""More costs more: a commit that has split a page walks through all of the cache, while the file is below 1 GiB."""
+CHECKPOINT_PAGES = 16_000
+"""So long may the log be (64 MiB) before a commit of the thread copies it into the file."""
 
 MAX_ON_LOOP = 200
 """Messages of a batch that is committed on the event loop."""
 SLOW_COMMIT_S = 0.05
 """A commit there that takes longer is one that waited for the disk: the thread takes over for `SLOW_FOR_S`."""
 SLOW_FOR_S = 5.0
-ROWS_A_CHECKPOINT = 3_000
-"""So many rows are changed between checkpoints by the thread; a commit on the event loop should find none to make."""
+ROWS_A_CHECKPOINT = 9_000
+"""So many rows are changed between checkpoints, which copy a page once however often it was written (30 to 80 MiB)."""
 
 sync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 """Waits until a file is on the disk."""
@@ -67,6 +69,7 @@ class SqliteDatabase(Database):
         self._log_path = f"{path}-wal"
         self._on_loop_from_s = 0.0
         self._checkpointed_rows = 0
+        self._checkpointing: asyncio.Future[None] | None = None
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
 
@@ -85,6 +88,10 @@ class SqliteDatabase(Database):
 
     async def _commit(self, works: Sequence[Work]) -> Sequence[Any]:
         loop = asyncio.get_running_loop()
+        if self._checkpointing is not None and self._checkpointing.done():
+            # Only if nothing is committed until all is copied the log begins anew. Little is left.
+            self._checkpointing = None
+            await loop.run_in_executor(self._write_thread, self._checkpoint)
         began_s = loop.time()
         if self._belongs_on_loop(works, began_s):
             outcomes = self._commit_on_loop(cast("Sequence[NewMessage]", works))
@@ -126,13 +133,14 @@ class SqliteDatabase(Database):
 
     def _checkpoint_in_time(self, connection: Connection) -> None:
         rows = _driver(connection).total_changes
-        if rows - self._checkpointed_rows >= ROWS_A_CHECKPOINT:
+        if rows - self._checkpointed_rows >= ROWS_A_CHECKPOINT and self._checkpointing is None:
             self._checkpointed_rows = rows
-            self._write_thread.submit(self._checkpoint)
+            loop = asyncio.get_running_loop()
+            self._checkpointing = loop.run_in_executor(self._write_thread, self._checkpoint)
 
     def _checkpoint(self) -> None:
         """Copy what is committed into the file, on a connection of its own: commits go on meanwhile."""
-        with self._unavailable_when_away(), self._read_engine.connect() as connection:
+        with suppress(UnavailableError), self._unavailable_when_away(), self._read_engine.connect() as connection:
             _driver(connection).execute("PRAGMA wal_checkpoint(PASSIVE)").close()
 
     def _commit_batch(self, works: Sequence[Work]) -> list[Any]:
@@ -155,18 +163,26 @@ class SqliteDatabase(Database):
         try:
             if on_loop != self._is_set_for_loop:
                 self._set_for(connection, on_loop=on_loop)
-            with connection.begin():
-                yield connection
+            driver = _driver(connection)
+            driver.execute("BEGIN IMMEDIATE")
+            yield connection
+            driver.execute("COMMIT")
+            if connection.in_transaction():  # what SQLAlchemy believes, if any statement went by way of it
+                connection.commit()
         except BaseException:
-            connection.close()
+            connection.close()  # takes back what is not committed
             raise
         self._writer = connection
 
     def _set_for(self, connection: Connection, *, on_loop: bool) -> None:
-        """Set for how long a commit may wait: for another process, and for the disk."""
-        patience_ms = 0 if on_loop else BUSY_TIMEOUT_MS
+        """Set for what a commit may wait: another process, the disk, a checkpoint."""
+        patience_ms, checkpoint_pages = (0, 0) if on_loop else (BUSY_TIMEOUT_MS, CHECKPOINT_PAGES)
         synchronous = "NORMAL" if on_loop and self._synchronous in _SYNCING else self._synchronous
-        for pragma in (f"busy_timeout={patience_ms}", f"synchronous={synchronous}"):
+        for pragma in (
+            f"busy_timeout={patience_ms}",
+            f"synchronous={synchronous}",
+            f"wal_autocheckpoint={checkpoint_pages}",
+        ):
             _driver(connection).execute(f"PRAGMA {pragma}").close()
         self._is_set_for_loop = on_loop
 
@@ -216,7 +232,9 @@ def sqlite_engine(path: Path, *, synchronous: str, begin: str, connections: int)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        _driver(connection).execute(begin).close()  # SQLAlchemy's own way costs as much as a message
+        driver = _driver(connection)
+        if not driver.in_transaction:  # the writer begins without SQLAlchemy
+            driver.execute(begin).close()
 
     return engine
 
