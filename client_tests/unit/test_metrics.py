@@ -1,11 +1,10 @@
-"""What `/metrics` shows: of one process, and of several workers as one."""
+"""The metrics of several workers as one."""
 
 import math
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from server.dispatch import Answers
 from server.routes.metrics import merge_metrics
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -127,25 +126,3 @@ def test_no_worker_answers() -> None:
     """Then there is nothing to tell."""
     assert merge_metrics({}) == b""
     assert merge_metrics({0: ""}) == b""
-
-
-def test_answers_read_as_prometheus_own_metrics_do() -> None:
-    """Names, labels, buckets and sums are the same; only the times at which counting began are not told."""
-    answers, registry, theirs = Answers(), CollectorRegistry(), CollectorRegistry()
-    registry.register(answers)
-    count = Counter("verihome_operations", "Operations answered, by name and code.", ("op", "code"), registry=theirs)
-    took = Histogram(
-        "verihome_ack_seconds", "Time from an operation's arrival to its answer.", ("op",), registry=theirs
-    )
-    for op, code, took_s in (
-        ("send_message", "ok", 0.0),
-        ("send_message", "ok", 0.005),
-        ("send_message", "unavailable", 0.0051),
-        ("unknown", "unknown_operation", 10.0),
-        ("unknown", "unknown_operation", 11.0),
-    ):
-        answers.note(op, code, took_s)
-        count.labels(op, code).inc()
-        took.labels(op).observe(took_s)
-    expected = [line for line in generate_latest(theirs).decode().splitlines() if "_created" not in line]
-    assert generate_latest(registry).decode().splitlines() == expected
