@@ -236,6 +236,23 @@ _SQLITE_INSERT = "INSERT INTO messages ({}) SELECT {} FROM json_each(?)".format(
 )
 
 
+_POSTGRES_WRITE = f"""
+    WITH added AS (
+        INSERT INTO messages ({_COLUMNS}) SELECT * FROM unnest(
+            $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[],
+            $6::text[], $7::text[], $8::text[], $9::bigint[])
+    ), advanced AS (
+        UPDATE threads AS t SET last_seq = v.last_seq, rev = v.rev, activity_at = v.activity_at
+        FROM unnest($10::bigint[], $11::bigint[], $12::bigint[], $13::text[]) AS v (last_seq, rev, activity_at, id)
+        WHERE t.id = v.id
+    )
+    UPDATE participants AS p SET read_seq = v.read_seq, own_since_read = v.own_since_read
+    FROM unnest($14::bigint[], $15::bigint[], $16::text[], $17::text[])
+        AS v (read_seq, own_since_read, thread_id, user_id)
+    WHERE p.thread_id = v.thread_id AND p.user_id = v.user_id
+"""  # noqa: S608 - constants
+
+
 class PostgresAppendIo:
     """On asyncpg by way of SQLAlchemy's connection; lists travel as arrays, one round trip a statement."""
 
@@ -275,27 +292,9 @@ class PostgresAppendIo:
         heads: Sequence[tuple[int, int, int, str]],
         places: Sequence[tuple[int, int, str, str]],
     ) -> None:
-        """Write each table in one statement."""
-        insert = f"""
-            INSERT INTO messages ({_COLUMNS}) SELECT * FROM unnest(
-                $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[],
-                $6::text[], $7::text[], $8::text[], $9::bigint[])
-        """  # noqa: S608 - constants
-        self._run(insert, *_columns([_message_row(message) for message in messages], 9))
-        advance_threads = """
-            UPDATE threads AS t SET last_seq = v.last_seq, rev = v.rev, activity_at = v.activity_at
-            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS v (last_seq, rev, activity_at, id)
-            WHERE t.id = v.id
-        """
-        self._run(advance_threads, *_columns(heads, 4))
-        advance_places = """
-            UPDATE participants AS p SET read_seq = v.read_seq, own_since_read = v.own_since_read
-            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])
-                AS v (read_seq, own_since_read, thread_id, user_id)
-            WHERE p.thread_id = v.thread_id AND p.user_id = v.user_id
-        """
-        if places:
-            self._run(advance_places, *_columns(places, 4))
+        """Write all three tables in one statement."""
+        rows = _columns([_message_row(message) for message in messages], 9)
+        self._run(_POSTGRES_WRITE, *rows, *_columns(heads, 4), *_columns(places, 4))
 
     def _run(self, query: str, *arrays: list[Any]) -> Any:
         return self._connection.exec_driver_sql(query, arrays)
