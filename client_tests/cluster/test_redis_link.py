@@ -23,6 +23,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from client_tests.services import LOOPBACK, RedisServer, free_port, redis_server
 from server.realtime import redis_link
+from server.realtime.outbox import MAX_OUTBOX_BYTES
 from server.realtime.redis_link import RedisLink, pack
 from server.settings import redis_options
 
@@ -219,7 +220,7 @@ async def test_frozen_redis_is_noticed_within_five_seconds_and_blocks_nothing(re
             link.publish([b"c"], b"x" * 100_000)
             await asyncio.sleep(0)
         assert loop.time() - began < 1
-        assert link._outbox._bytes <= redis_link.MAX_OUTBOX_BYTES
+        assert link._outbox._bytes <= MAX_OUTBOX_BYTES
         assert link.dropped > 0
         took_s = await until(lambda: not ears.is_listening and not ears.is_publishing, 8)
         assert took_s < 5.5

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from server.contract.operations import MESSAGING, THREADS
 from server.domain import events
 from server.realtime import cluster, redis_link, rooms, subscriptions
+from server.realtime import outbox as outbox_module
 from server.realtime.cluster import MAX_CHANNELS, RedisManager
 from server.realtime.managers import CONTROL
-from server.realtime.redis_link import Outbox
+from server.realtime.outbox import Outbox
 from server.realtime.sio import create_server
 from server.realtime.subscriptions import Subscriptions
 
@@ -502,7 +503,7 @@ class Wire:
 async def test_outbox_writes_all_of_a_tick_at_once_and_waits_while_redis_does_not_read() -> None:
     """Nothing is lost, nothing is written twice, and the order stays."""
     outbox, wire = Outbox(), Wire()
-    outbox.connect(wire)  # type: ignore[arg-type]
+    outbox.connect(wire)
     for text in (b"a", b"b", b"c"):
         outbox.add(text, 1)
     await tick()
@@ -524,7 +525,7 @@ async def test_outbox_writes_all_of_a_tick_at_once_and_waits_while_redis_does_no
 async def test_outbox_writes_again_what_was_not_answered() -> None:
     """In order, before what came meanwhile; an event of several commands as a whole."""
     outbox, wire = Outbox(), Wire()
-    outbox.connect(wire)  # type: ignore[arg-type]
+    outbox.connect(wire)
     outbox.add(b"a", 1)
     outbox.add(b"bb", 2)
     outbox.add(b"c", 1)
@@ -548,10 +549,10 @@ async def test_outbox_writes_again_what_was_not_answered() -> None:
 
 async def test_outbox_drops_the_oldest_and_counts_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """By number and by bytes; answers to what was dropped are not taken for answers to what was not."""
-    monkeypatch.setattr(redis_link, "MAX_OUTBOX", 3)
-    monkeypatch.setattr(redis_link, "MAX_OUTBOX_BYTES", 50)
+    monkeypatch.setattr(outbox_module, "MAX_OUTBOX", 3)
+    monkeypatch.setattr(outbox_module, "MAX_OUTBOX_BYTES", 50)
     outbox, wire = Outbox(), Wire()
-    outbox.connect(wire)  # type: ignore[arg-type]
+    outbox.connect(wire)
     outbox.add(b"a", 2)
     await tick()
     for text in (b"b", b"c", b"d"):
@@ -571,7 +572,7 @@ async def test_outbox_drops_the_oldest_and_counts_them(monkeypatch: pytest.Monke
 
 async def test_broadcast_while_redis_is_away_for_long_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory stays bounded; the newest events are kept for when Redis comes back."""
-    monkeypatch.setattr(redis_link, "MAX_OUTBOX", 2)
+    monkeypatch.setattr(outbox_module, "MAX_OUTBOX", 2)
     manager = RedisManager("redis://127.0.0.1:1/4", {})
     for number in range(5):
         manager.broadcast("new_message", {"n": number}, MESSAGING, [USER, OTHER])

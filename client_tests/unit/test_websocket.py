@@ -19,7 +19,8 @@ from client_tests.engine.raw import BINARY, CLOSE, PING, PONG, TEXT, Wire, frame
 from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE
 from server.realtime import websocket as module
 from server.realtime.frames import Encoded
-from server.realtime.websocket import SLOW_CONSUMER, TakenOver, WebSocket, WebSockets, accepts_deflate
+from server.realtime.handshakes import accepts_deflate
+from server.realtime.websocket import SLOW_CONSUMER, TakenOver, WebSocket, WebSockets
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 HANDSHAKE = {

@@ -19,6 +19,7 @@ from server.domain.ids import new_secret
 from server.realtime import json
 from server.realtime.deadlines import Deadlines
 from server.realtime.frames import Encoded
+from server.realtime.handshakes import answer_to
 from server.realtime.session import PARSE_ERROR, SEPARATOR, PollError, Probe, Session
 from server.realtime.websocket import MAX_QUEUE_BYTES, MAX_QUEUE_PACKETS, WebSocket, WebSockets
 
@@ -138,7 +139,7 @@ class EngineServer(engineio.AsyncServer):
         if self._mistake(request) is not None or request.query["transport"] != "websocket" or "sid" in request.query:
             return False
         try:
-            answer = self.websockets.handshake(request.headers)
+            answer = answer_to(request.headers, deflate=self.websockets.deflate)
         except web.HTTPBadRequest:
             return False
         sid = self.generate_id()

@@ -6,20 +6,17 @@ written within one turn of the event loop leave in one write.
 """
 
 import asyncio
-import base64
-import binascii
-import hashlib
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 import structlog
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from server.contract.errors import SLOW_CONSUMER_CLOSE_CODE
 from server.realtime.deadlines import Deadlines
 from server.realtime.frames import PING, PONG, Encoded, close_frame, frame
+from server.realtime.handshakes import Answer, answer_to
 from server.realtime.volatile import HeldBack
 
 CLOSE_TIMEOUT_S = 2.0
@@ -27,20 +24,15 @@ MAX_QUEUE_PACKETS = 1_000
 MAX_QUEUE_BYTES = 1 << 20
 SLOW_CONSUMER = "slow consumer"
 
-_ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_KEY_BYTES = 16
 _MASKED = 0x80
 _HEADER_BYTES = 2
 _NEVER_SENT = {1005, 1006, 1015}
 """Codes that only tell a program what happened to it (RFC 6455 7.4.1)."""
-_SHAREABLE_PARAMETERS = {"server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits"}
 _WRITE_AT_ONCE_BYTES = 64 * 1024
 _READ_AT_ONCE_BYTES = 16 * 1024
 """So much is parsed before a listener that asked for a pause gets it."""
 
 _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
-
-Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 
 log = structlog.get_logger()
 
@@ -77,13 +69,6 @@ class Sender(Protocol):
         """Send a message; never waits."""
 
 
-class Answer(NamedTuple):
-    """What a handshake is answered with, and what that agrees to."""
-
-    head: bytes
-    deflates: bool
-
-
 class WebSockets:
     """All WebSockets of a server, and what they share."""
 
@@ -113,7 +98,7 @@ class WebSockets:
         Raises:
             HTTPBadRequest: it is no WebSocket handshake (RFC 6455 4.2.1).
         """
-        answer = self.handshake(request.headers, protocols)
+        answer = answer_to(request.headers, protocols, deflate=self.deflate)
         transport, unread = detach(request)
         if transport is not None and not transport.is_closing():
             websocket = self.begin(transport, answer, listen)
@@ -122,7 +107,7 @@ class WebSockets:
         return TakenOver(request)
 
     def begin(
-        self, transport: asyncio.Transport, answer: "Answer", listen: Callable[["WebSocket"], Listener]
+        self, transport: asyncio.Transport, answer: Answer, listen: Callable[["WebSocket"], Listener]
     ) -> "WebSocket":
         """Answer a handshake, and take the connection over."""
         websocket = WebSocket(self, transport, deflates=answer.deflates)
@@ -177,28 +162,6 @@ class WebSockets:
                 websocket.flush()
             else:  # a fan-out: one frame for each of many
                 transport.write(out.pop())
-
-    def handshake(self, headers: Headers, protocols: Iterable[str] = ()) -> "Answer":
-        """Return the answer to a handshake.
-
-        Raises:
-            HTTPBadRequest: it is none (RFC 6455 4.2.1).
-        """
-        lines = [
-            "HTTP/1.1 101 Switching Protocols",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            f"Sec-WebSocket-Accept: {_accept_value(headers)}",
-        ]
-        offered = [name.strip() for name in headers.get("Sec-WebSocket-Protocol", "").split(",")]
-        if (chosen := next((name for name in offered if name in protocols), None)) is not None:
-            lines.append(f"Sec-WebSocket-Protocol: {chosen}")
-        deflates = self.deflate and accepts_deflate(headers.getall("Sec-WebSocket-Extensions", ()))
-        if deflates:
-            lines.append(
-                "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-            )
-        return Answer(("\r\n".join(lines) + "\r\n\r\n").encode(), deflates)
 
 
 class WebSocket(WebSocketDataQueue):
@@ -510,37 +473,3 @@ class TakenOver(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         """Write nothing."""
         del data
-
-
-def accepts_deflate(offers: Iterable[str]) -> bool:
-    """Tell whether one of a client's extension offers can be answered with frames that all clients share.
-
-    They are compressed with a full window and without what came before, so a client that asks for a window of its own
-    is served uncompressed (RFC 7692 7.1).
-    """
-    return any(_is_shareable(offer) for line in offers for offer in line.split(","))
-
-
-def _is_shareable(offer: str) -> bool:
-    name, *parameters = (part.strip() for part in offer.split(";"))
-    if name != "permessage-deflate":
-        return False
-    return all(parameter.partition("=")[0].strip() in _SHAREABLE_PARAMETERS for parameter in parameters)
-
-
-def _accept_value(headers: Headers) -> str:
-    if (
-        headers.get("Upgrade", "").strip().lower() != "websocket"
-        or "upgrade" not in headers.get("Connection", "").lower()
-    ):
-        raise web.HTTPBadRequest(text="Not a WebSocket handshake.")
-    if headers.get("Sec-WebSocket-Version") != "13":
-        raise web.HTTPBadRequest(text="WebSocket version 13 only.", headers={"Sec-WebSocket-Version": "13"})
-    key = headers.get("Sec-WebSocket-Key", "")
-    try:
-        is_valid = len(base64.b64decode(key, validate=True)) == _KEY_BYTES
-    except (binascii.Error, ValueError):
-        is_valid = False
-    if not is_valid:
-        raise web.HTTPBadRequest(text="Sec-WebSocket-Key is not 16 bytes in base64.")
-    return base64.b64encode(hashlib.sha1(key.encode() + _ACCEPT_GUID, usedforsecurity=False).digest()).decode()
