@@ -57,6 +57,19 @@ async def test_submit_while_a_batch_commits_makes_the_next_batch() -> None:
     assert (writer.depth, writer.batches, writer.works) == (0, 2, 4)
 
 
+async def test_commit_right_after_another_waits_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of messages that come one after another several share a commit; the first does not wait."""
+    monkeypatch.setattr(writing, "GATHER_S", 0.05)
+    store = Store()
+    writer = Writer(store.commit)
+    async with asyncio.timeout(0.04):
+        await writer.submit(message("a"))
+    second = writer.submit(message("b"))
+    await asyncio.sleep(0.01)
+    await asyncio.gather(second, writer.submit(message("c")))
+    assert [contents(batch) for batch in store.batches] == ["a", "bc"]
+
+
 async def test_submit_more_than_a_batch_holds_is_split() -> None:
     """No batch is larger than the limit, and the order stays."""
     store = Store()

@@ -25,6 +25,9 @@ MAX_BATCH = 1_000
 ANSWER_WITHIN_S = 1.75
 """Later than this the answer is that the database is away. Counted in looks: a pause counts little (`patience`)."""
 WATCH_EVERY_S = 0.1
+GATHER_S = 0.001
+"""So long after a commit began the next one begins at the earliest: what comes meanwhile shares its price. Where
+messages come several a millisecond, one commit for each would cost more than all else that is done for them."""
 CLOSE_WITHIN_S = 4.0
 
 Job = Callable[[UnitOfWork], Any]
@@ -58,6 +61,8 @@ class Writer:
         self._watch_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._began_s = -GATHER_S
+        """When the last commit began, on the event loop's clock."""
         self.batches = 0
         self.works = 0
 
@@ -104,8 +109,12 @@ class Writer:
             self._watch_timer.cancel()
 
     async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._queue:
+                if (wait_s := self._began_s + GATHER_S - loop.time()) > 0:
+                    await asyncio.sleep(wait_s)
+                self._began_s = loop.time()
                 size = min(len(self._queue), self._max_batch)
                 batch = self._batch = [self._queue.popleft() for _ in range(size)]
                 self.batches += 1
