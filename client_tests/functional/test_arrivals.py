@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from client_tests.answers import until
 from client_tests.conftest import Start
 from client_tests.harness import Server
 
@@ -25,13 +26,17 @@ def request(*more: str, path: str = PATH, lines: tuple[str, ...] = LINES) -> byt
 
 
 async def ask(server: Server, *parts: bytes) -> str:
-    """Send parts one after another, and return the head of the answer with what the session begins with."""
+    """Send a request, in parts or not, and return the head of the answer with what the session begins with."""
+    silent = server.runner.arrivals.silent
     where = urlsplit(server.url)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     try:
-        for part in parts:
+        *first_parts, last = parts
+        for part in first_parts:
+            await until(lambda: len(silent) == 1)
             writer.write(part)
-            await asyncio.sleep(0.05 if len(parts) > 1 else 0)
+            await until(lambda: not silent)  # it has been read
+        writer.write(last)
         async with asyncio.timeout(5):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             return head + (await reader.readuntil(b"}")).decode(errors="replace") if " 101 " in head else head
@@ -115,9 +120,9 @@ async def test_address_limit_counts_the_forwarded_address(start: Start) -> None:
     """Behind a trusted proxy each client has places of its own; a refusal is counted once."""
     server = await start(CONNECTIONS_PER_ADDRESS="1", TRUSTED_PROXIES="127.0.0.1")
     where = urlsplit(server.url)
-    _, first = await asyncio.open_connection(where.hostname, where.port)
+    answer, first = await asyncio.open_connection(where.hostname, where.port)
     first.write(request("X-Forwarded-For: 203.0.113.7"))
-    await asyncio.sleep(0.05)
+    assert b" 101 " in await asyncio.wait_for(answer.readline(), 5)
     assert " 429 " in await ask(server, request("X-Forwarded-For: 203.0.113.7"))
     assert " 101 " in await ask(server, request("X-Forwarded-For: 203.0.113.8"))
     assert server.parts.limits.refused["address"] == 1
@@ -129,8 +134,7 @@ async def test_who_asks_for_nothing_is_closed_at_shutdown(start: Start) -> None:
     server = await start()
     where = urlsplit(server.url)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
-    await asyncio.sleep(0.05)
-    assert len(server.runner.arrivals.silent) == 1
+    await until(lambda: len(server.runner.arrivals.silent) == 1)
     await server.stop()
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()

@@ -134,7 +134,7 @@ async def test_those_who_come_one_after_another_are_told_together(world: World) 
     await world.store.called.wait()
     for user_id in ("1", "2", "4"):
         world.service.connected(user_id, FakeConnection(user_id))
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0)
     await first
     assert world.store.calls == [{"3": "online"}, {"1": "online", "2": "online", "4": "online"}]
     assert world.heard() == [("1", "online", ("2",)), ("2", "online", ("1",))]

@@ -59,13 +59,15 @@ async def test_submit_while_a_batch_commits_makes_the_next_batch() -> None:
 
 async def test_commit_right_after_another_waits_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of messages that come one after another several share a commit; the first does not wait."""
-    monkeypatch.setattr(writing, "GATHER_S", 0.05)
+    monkeypatch.setattr(writing, "GATHER_S", 60.0)
     store = Store()
     writer = Writer(store.commit)
-    async with asyncio.timeout(0.04):
+    async with asyncio.timeout(5):
         await writer.submit(message("a"))
+    monkeypatch.setattr(writing, "GATHER_S", 0.1)
     second = writer.submit(message("b"))
-    await asyncio.sleep(0.01)
+    for _ in range(10):
+        await asyncio.sleep(0)
     await asyncio.gather(second, writer.submit(message("c")))
     assert [contents(batch) for batch in store.batches] == ["a", "bc"]
 

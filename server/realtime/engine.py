@@ -3,23 +3,22 @@
 import asyncio
 import base64
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import engineio
 from aiohttp import web
 from engineio.async_drivers import aiohttp as engine_aiohttp
-from multidict import CIMultiDict
 
 from server.contract.errors import DRAINING_CLOSE_CODE
 from server.domain.ids import new_secret
 from server.realtime import json
 from server.realtime.deadlines import Deadlines
 from server.realtime.frames import Encoded
-from server.realtime.handshakes import answer_to
+from server.realtime.handshakes import Handshake, Request, answer_to
 from server.realtime.session import PARSE_ERROR, SEPARATOR, PollError, Probe, Session
 from server.realtime.websocket import MAX_QUEUE_BYTES, MAX_QUEUE_PACKETS, WebSocket, WebSockets
 
@@ -39,22 +38,6 @@ _MESSAGES = {
     FORBIDDEN: "Forbidden",
     VERSION_UNSUPPORTED: "Unsupported protocol version",
 }
-
-
-class Handshake:
-    """A request for a WebSocket that was read without aiohttp: as much of a `web.Request` as is asked of it."""
-
-    __slots__ = ("headers", "query", "remote", "transport")
-    method: Final = "GET"
-
-    def __init__(self, transport: asyncio.Transport, query: Mapping[str, str], headers: CIMultiDict[str]) -> None:
-        self.transport = transport
-        self.query = query
-        self.headers = headers
-        self.remote: str | None = None
-
-
-Request = web.Request | Handshake
 
 Relay = Callable[[web.Request, str], Awaitable[web.StreamResponse | None]]
 """Answers a request for a session of another worker; None if there is no such worker."""

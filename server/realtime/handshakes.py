@@ -1,10 +1,11 @@
-"""The opening handshake of a WebSocket, as the server answers it (RFC 6455 4.2)."""
+"""The opening handshake of a WebSocket: what is asked of its request, and the answer (RFC 6455 4.2)."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -14,6 +15,22 @@ _KEY_BYTES = 16
 _SHAREABLE_PARAMETERS = {"server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits"}
 
 Headers = CIMultiDict[str] | CIMultiDictProxy[str]
+
+
+class Handshake:
+    """A request for a WebSocket that was read without aiohttp: as much of a `web.Request` as is asked of it."""
+
+    __slots__ = ("headers", "query", "remote", "transport")
+    method: Final = "GET"
+
+    def __init__(self, transport: asyncio.Transport, query: Mapping[str, str], headers: CIMultiDict[str]) -> None:
+        self.transport = transport
+        self.query = query
+        self.headers = headers
+        self.remote: str | None = None
+
+
+Request = web.Request | Handshake
 
 
 class Answer(NamedTuple):

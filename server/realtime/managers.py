@@ -69,7 +69,7 @@ class LocalManager(socketio.AsyncManager):
         self._rows: Rows | None = None
         self.order = Order(self._give, self._is_missed)
         self.without_offsets: set[str] = set()
-        """Connections that get no offsets."""
+        """Connections that get no offsets. It is told before they enter a room: who hears an audience is remembered."""
         self.holds: dict[str, Hold] = {}
         """Connections to which nothing goes at present, or not what they were told otherwise."""
         self._rooms_of: dict[str, set[Any]] = {}

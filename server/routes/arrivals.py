@@ -15,7 +15,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from server.realtime.deadlines import Deadlines
-from server.realtime.engine import EngineServer, Handshake
+from server.realtime.engine import EngineServer
+from server.realtime.handshakes import Handshake
 from server.routes.middleware import Network, OriginPolicy, client_address
 from server.services.connections import ConnectionService
 from server.services.limits import Limits

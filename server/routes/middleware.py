@@ -13,8 +13,8 @@ from aiohttp.typedefs import Middleware
 from server.contract.operations import OPERATIONS
 from server.dispatch import Dispatcher
 from server.domain.errors import ForbiddenError, RateLimitedError, UnavailableError
-from server.realtime.engine import Admit, Request
-from server.realtime.handshakes import Headers
+from server.realtime.engine import Admit
+from server.realtime.handshakes import Headers, Request
 from server.realtime.relay import PEER_HEADER, is_from_worker
 from server.routes.rest import PREFIX, respond
 from server.services.actor import Locale, choose_locale
