@@ -81,7 +81,10 @@ class Wire:
         """
         joined = self._joining[namespace] = asyncio.get_running_loop().create_future()
         self._out.put_nowait(f"40{namespace},{json.dumps(auth)}")
-        await joined
+        try:
+            await joined
+        finally:  # who gives up hears no answer any more
+            self._joining.pop(namespace, None)
 
     def ask(self, namespace: str, op: str, payload: Event) -> asyncio.Future[Event]:
         """Ask an operation; frames leave in the order of the calls. The future gets the envelope, or raises `Gone`."""
@@ -117,9 +120,13 @@ class Wire:
             answer = self._asked.pop(number, None)
             if answer is not None and not answer.done():
                 answer.set_result(body[0])
-        elif kind == _CONNECT:
-            self._joining.pop(namespace).set_result(body)
-        elif kind == _CONNECT_ERROR:
-            self._joining.pop(namespace).set_exception(Refused(body["data"]["error"]))
+        elif kind in (_CONNECT, _CONNECT_ERROR):
+            joined = self._joining.get(namespace)
+            if joined is None or joined.done():
+                return
+            if kind == _CONNECT:
+                joined.set_result(body)
+            else:
+                joined.set_exception(Refused(body["data"]["error"]))
         elif kind == _DISCONNECT:
             self._hear(namespace, "disconnect", {})

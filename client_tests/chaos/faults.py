@@ -90,20 +90,20 @@ async def kill9_sqlite(stage: Stage) -> None:
 async def redis_kill(stage: Stage) -> None:
     """Redis is gone for 3 s and comes back empty."""
     await asyncio.to_thread(stage.world.redis.kill)
-    await _deliver_meanwhile(stage, 3.0)
+    await _serve_meanwhile(stage, 3.0)
     await asyncio.to_thread(stage.world.redis.start)
 
 
 async def redis_freeze(stage: Stage) -> None:
     """Redis takes connections and answers nothing for 8 s."""
     stage.world.redis.freeze()
-    await _deliver_meanwhile(stage, 8.0)
+    await _serve_meanwhile(stage, 8.0)
     stage.world.redis.thaw()
 
 
 async def postgres_alone(stage: Stage) -> None:
     """There never was a Redis: two processes hear each other by way of PostgreSQL."""
-    await _deliver_meanwhile(stage, 1.0 if stage.quick else 5.0)
+    await _serve_meanwhile(stage, 1.0 if stage.quick else 5.0)
 
 
 async def pg_restart(stage: Stage) -> None:
@@ -256,8 +256,12 @@ async def _start_again(stage: Stage, after_s: float) -> None:
     await stage.world.start_again(0)
 
 
-async def _deliver_meanwhile(stage: Stage, seconds: float) -> None:
-    stage.verdict.expect_within("delivered meanwhile", await stage.load.slowest_probe(seconds), 1.0)
+async def _serve_meanwhile(stage: Stage, seconds: float) -> None:
+    """All are served as if nothing was broken: those who are there, and those who come."""
+    load = stage.load
+    probe_s, newcomer_s = await asyncio.gather(load.slowest_probe(seconds), load.slowest_newcomer(seconds))
+    stage.verdict.expect_within("delivered meanwhile", probe_s, 1.0)
+    stage.verdict.expect_within("connected meanwhile", newcomer_s, 2.0)
 
 
 def _fill(file: int) -> None:

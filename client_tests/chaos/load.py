@@ -20,6 +20,7 @@ THREADS = 4
 WRITERS_OF_A_THREAD = 2
 READERS = (101, 102, 103, 104)
 """They are in all threads. The last two lose their connection again and again."""
+FIRST_NEWCOMER = 1_001
 IN_FLIGHT = 16
 PAUSE_S = 0.3
 PACE = Pace(heartbeat_s=3.0, answer_s=4.0, connect_s=2.0, back_off_s=0.1, back_off_cap_s=1.0)
@@ -49,6 +50,7 @@ class Load:
         self.notified: dict[int, list[str]] = {}
         self._twins = twins
         self._numbers = itertools.count(1)
+        self._newcomers = itertools.count(FIRST_NEWCOMER)
         self._over = asyncio.Event()
         self._running: list[asyncio.Task[None]] = []
         self._working: list[asyncio.Task[None]] = []
@@ -133,6 +135,21 @@ class Load:
         slowest = 0.0
         while time.monotonic() < ends:
             slowest = max(slowest, await self.probe())
+        return slowest
+
+    async def slowest_newcomer(self, seconds: float) -> float:
+        """Let one after another come who was never there; return the seconds that the slowest took to be live."""
+        ends = time.monotonic() + seconds
+        slowest = 0.0
+        while time.monotonic() < ends:
+            newcomer = self._client(next(self._newcomers), self.world.urls)
+            began = time.monotonic()
+            running = asyncio.create_task(newcomer.run())
+            with suppress(TimeoutError):
+                await until(lambda one=newcomer: one.state == "live", GIVE_UP_S)
+            slowest = max(slowest, time.monotonic() - began)
+            newcomer.stop()
+            await running
         return slowest
 
     async def _make_people(self) -> None:

@@ -4,13 +4,17 @@ import asyncio
 import random
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_aiohttp import AiohttpServer
 
 from client_tests.chaos.check import inversions
 from client_tests.reference import Sent
 from client_tests.reference_state import Thread
+from client_tests.reference_wire import Wire
 
 ME, OTHER = 1, 2
 
@@ -101,3 +105,34 @@ async def test_inversions_counts_first_tries_of_one_connection(
     done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     sents = [Sent("t", "", "", done, attempts=attempts, connection=1, message=message(seq)) for seq in seqs]
     assert inversions(sents) == found
+
+
+async def test_an_answer_to_who_gave_up_joining_hurts_nobody(aiohttp_server: AiohttpServer) -> None:
+    """A server that lets us in just after we stopped waiting: the connection goes on."""
+
+    async def answer_late(request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        await websocket.send_str('0{"pingInterval":25000,"pingTimeout":20000}')
+        await websocket.receive_str()
+        await given_up.wait()
+        await websocket.send_str('40/messaging,{"sid":"late"}')
+        await websocket.send_str('44/messaging,{"data":{"error":{"code":"late"}}}')
+        await websocket.send_str('42/messaging,["pong",{}]')
+        await websocket.receive()
+        return websocket
+
+    given_up, heard = asyncio.Event(), asyncio.Event()
+    app = web.Application()
+    app.router.add_get("/socket.io/", answer_late)
+    server = await aiohttp_server(app)
+    async with aiohttp.ClientSession() as session:
+        wire = await Wire.open(session, str(server.make_url("")), lambda *_event: heard.set())
+        reading = asyncio.create_task(wire.listen())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(wire.join("/messaging", {}), 0.05)
+        given_up.set()
+        await asyncio.wait_for(heard.wait(), 5)
+        assert not reading.done()
+        wire.abort()
+        await reading

@@ -292,14 +292,35 @@ async def test_nobody_waits_without_a_connection_or_longer_than_a_while(
     monkeypatch.setattr(subscriptions, "CONFIRMED_WITHIN_S", 0.05)
     process = Process(redis, answers=False)
     process.enter(USER)
-    silent = process.manager.heard(USER)
-    assert silent is not None
-    await asyncio.wait_for(silent, 1)
     breaking = process.manager.heard(USER)
     process.manager.listening(up=False)
     assert breaking is not None
     await asyncio.wait_for(breaking, 0.01)
     assert process.manager.heard(USER) is None
+    process.manager.listening(up=True)
+    silent = process.manager.heard(USER)
+    assert silent is not None
+    await asyncio.wait_for(silent, 1)
+    await process.manager.close()
+
+
+async def test_once_one_waited_in_vain_nobody_waits_until_redis_speaks_again(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frozen Redis costs those who connect one wait, not one each; all that they use is subscribed all the same."""
+    monkeypatch.setattr(subscriptions, "CONFIRMED_WITHIN_S", 0.05)
+    process = Process(redis, answers=False)
+    await tick()
+    process.enter(USER)
+    silent = process.manager.heard(USER)
+    assert silent is not None
+    await asyncio.wait_for(silent, 1)
+    assert process.manager.heard(OTHER) is None
+    process.enter(OTHER)
+    await tick()
+    process.link.answer_all()
+    assert {b"p:user:1", b"p:user:2"} <= process.link.subscribed
+    assert process.manager.heard("user:3") is not None
     await process.manager.close()
 
 

@@ -13,8 +13,8 @@ import structlog
 
 BATCH: Final = 1_000
 """So many channels are in one command at most: neither this process nor Redis stops for 100,000."""
-CONFIRMED_WITHIN_S: Final = 2.0
-"""Nobody waits longer for a subscription."""
+CONFIRMED_WITHIN_S: Final = 1.0
+"""Nobody waits longer for a subscription; and once one waited in vain, nobody does until Redis says something again."""
 
 log = structlog.get_logger()
 
@@ -31,6 +31,7 @@ class Subscriptions:
         self._unsubscribe = unsubscribe
         self._completed = completed
         self._connected = False
+        self._silent = False
         self._uses: dict[bytes, int] = {}
         self._asked: set[bytes] = set()
         self._unanswered: dict[bytes, int] = {}
@@ -59,12 +60,12 @@ class Subscriptions:
             self._note_change(channel)
 
     def heard(self, channel: bytes) -> asyncio.Future[None] | None:
-        """Return what to wait for until a channel is heard; None if it is, or if there is no connection.
+        """Return what to wait for until a channel is heard; None if it is, or if there is nobody to wait for.
 
         The channel is used until `CONFIRMED_WITHIN_S` from now, also if nobody does yet: whoever waits for it can
         enter its room afterwards and has missed nothing since.
         """
-        if not self._connected or (channel in self._asked and channel not in self._unanswered):
+        if not self._connected or self._silent or (channel in self._asked and channel not in self._unanswered):
             return None
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.use(channel)
@@ -75,7 +76,7 @@ class Subscriptions:
 
     def connected(self) -> None:
         """There is a connection, without any subscription."""
-        self._connected = True
+        self._connected, self._silent = True, False
         self._changed = dict.fromkeys(self._uses)
         self._schedule()
 
@@ -90,6 +91,7 @@ class Subscriptions:
 
     def confirmed(self, channel: bytes) -> None:
         """Redis answered a command of a channel."""
+        self._silent = False
         left = self._unanswered.get(channel, 0) - 1
         if left > 0:
             self._unanswered[channel] = left
@@ -159,4 +161,5 @@ class Subscriptions:
                     del self._waiting[channel]
             self.release(channel)
         if late:
+            self._silent = True
             log.warning("subscriptions not confirmed in time", channels=late)
