@@ -53,7 +53,7 @@ test-chaos: install services ## Break things under load and check that nothing i
 
 # CHAOS_ARGS="--only kill9 redis_freeze", "--flaw no_dedup", "--quick", "-v"; CHAOS_SLACK=3 for a slow machine.
 .PHONY: chaos
-chaos: .venv/.stamp-dev services ## The same with longer loads and more clients; prints a table (10 minutes)
+chaos: .venv/.stamp-dev services ## The same with longer loads and more clients; prints a table (4 minutes)
 	@$(PY) -m client_tests.chaos $(CHAOS_ARGS)
 
 .PHONY: test-web
