@@ -48,12 +48,11 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(options: argparse.Namespace) -> int:
     from server.logs import set_up_logs
     from server.settings import load_settings
-    from server.storage.engine import migrate
 
     settings = load_settings()
     set_up_logs(settings.log_level)
-    if settings.demo and settings.worker is None:
-        migrate(settings.database_url)
+    if settings.worker is None:
+        _prepare_tables(settings.database_url, demo=settings.demo)
     if options.workers != 1 and settings.worker is None:
         from server.supervisor import supervise
 
@@ -64,11 +63,32 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _migrate(_options: argparse.Namespace) -> int:
-    from server.settings import load_database_url
+def _prepare_tables(url: str, *, demo: bool) -> None:
+    from server.settings import SettingsError
+    from server.storage.engine import is_behind
+
+    if demo:
+        _migrate_tables(url)
+    elif is_behind(url):
+        raise SettingsError("the database lacks tables of this version: run `python -m server migrate` first")
+
+
+def _migrate_tables(url: str) -> None:
+    from server.domain.errors import UnavailableError
+    from server.settings import SettingsError
     from server.storage.engine import migrate
 
-    migrate(load_database_url())
+    try:
+        migrate(url)
+    except UnavailableError as error:
+        reason = str(error.__cause__).partition("\n")[0]  # SQLAlchemy adds statements and links
+        raise SettingsError(f"the database cannot be reached: {reason}") from None
+
+
+def _migrate(_options: argparse.Namespace) -> int:
+    from server.settings import load_database_url
+
+    _migrate_tables(load_database_url())
     return 0
 
 

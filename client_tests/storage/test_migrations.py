@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,10 +16,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
-from client_tests.harness import ROOT
+from client_tests.harness import ROOT, SECRET
 from client_tests.services import PostgresServer
 from server.domain.models import Preferences
-from server.storage.engine import MIGRATIONS, is_sqlite, migrate, sqlite_path
+from server.storage.engine import MIGRATIONS, is_behind, is_sqlite, migrate, sqlite_path
 from server.storage.postgres import postgres_engine
 from server.storage.sqlite import sqlite_engine
 from server.storage.tables import metadata
@@ -163,10 +165,10 @@ def _downgrade(connection: Connection) -> None:
     command.downgrade(config, "base")
 
 
-async def _migrate_in_a_process(url: str) -> tuple[int | None, str]:
+async def _in_a_process(url: str, command: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "server", "migrate"),
-        env={**os.environ, "DATABASE_URL": url},
+        *(sys.executable, "-m", "server", command),
+        env={**os.environ, "DATABASE_URL": url, "JWT_SECRET": SECRET, "DEMO": "0"},
         cwd=ROOT,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -176,6 +178,41 @@ async def _migrate_in_a_process(url: str) -> tuple[int | None, str]:
 
 async def test_migrate_by_several_processes_at_once_succeeds(empty_url: str) -> None:
     """Processes that are deployed together may all migrate."""
-    ended = await asyncio.gather(*(_migrate_in_a_process(empty_url) for _ in range(3)))
+    ended = await asyncio.gather(*(_in_a_process(empty_url, "migrate") for _ in range(3)))
     assert [status for status, _ in ended] == [0] * 3, ended
     assert await asyncio.to_thread(table_names, empty_url) == TABLES
+
+
+def test_a_database_is_behind_until_it_is_migrated(empty_url: str) -> None:
+    """Nothing, something old, all; and a version that is newer than this one."""
+    assert is_behind(empty_url)
+    if is_sqlite(empty_url):
+        assert not sqlite_path(empty_url).exists()  # asking makes no file
+        sqlite_path(empty_url).parent.mkdir(parents=True)
+    run(empty_url, _upgrade_to_first)
+    assert is_behind(empty_url)
+    migrate(empty_url)
+    assert not is_behind(empty_url)
+    run(empty_url, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    assert not is_behind(empty_url)
+
+
+def test_a_database_that_does_not_answer_is_not_behind() -> None:
+    """The server starts and waits for it; it is asked for two seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        assert not is_behind(f"postgres://x@127.0.0.1:{silent.getsockname()[1]}/x")
+        assert time.monotonic() - began < 8  # it says 2; the machine may pause
+
+
+async def test_serve_says_that_migrate_is_due(empty_url: str) -> None:
+    """Instead of serving errors; nothing migrates by itself but the demo."""
+    status, errors = await _in_a_process(empty_url, "serve")
+    assert (status, "run `python -m server migrate`" in errors) == (2, True), errors
+
+
+async def test_migrate_says_that_there_is_no_database() -> None:
+    """One line, no traceback."""
+    status, errors = await _in_a_process("postgres://x@127.0.0.1:1/x", "migrate")
+    assert (status, errors.count("\n")) == (2, 1)
+    assert errors.startswith("verihome: the database cannot be reached: ")
