@@ -129,12 +129,12 @@ async def test_workers_end_with_their_supervisor(served: ServerProcess) -> None:
     await until_gone(workers)
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(database_url: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program with the settings of tests."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**os.environ, **ENVIRONMENT, "PORT": str(free_port()), **environment},
+        env={**os.environ, **ENVIRONMENT, "DATABASE_URL": database_url, "PORT": str(free_port()), **environment},
         capture_output=True,
         text=True,
         timeout=30,
@@ -142,33 +142,33 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_workers_need_redis() -> None:
+def test_workers_need_redis(sqlite_url: str) -> None:
     """Without it they would not hear one another."""
-    ended = run("-m", "server", "serve", "--workers", "2", REDIS_URL="")
+    ended = run(sqlite_url, "-m", "server", "serve", "--workers", "2", REDIS_URL="")
     assert ended.returncode == 2
     assert "REDIS_URL" in ended.stderr
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "65"])
-def test_number_of_workers_is_sensible(count: str) -> None:
+def test_number_of_workers_is_sensible(sqlite_url: str, count: str) -> None:
     """Neither none nor a hundred."""
-    ended = run("-m", "server", "serve", "--workers", count, REDIS_URL="redis://127.0.0.1:1")
+    ended = run(sqlite_url, "-m", "server", "serve", "--workers", count, REDIS_URL="redis://127.0.0.1:1")
     assert (ended.returncode, "--workers must be from 1 to 64" in ended.stderr) == (2, True)
 
 
-def test_port_that_is_taken_is_told() -> None:
+def test_port_that_is_taken_is_told(sqlite_url: str) -> None:
     """As one line, not as a traceback of each worker."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
         arguments = ("-m", "server", "serve", "--workers", "2")
-        ended = run(*arguments, REDIS_URL="redis://127.0.0.1:1", HOST="127.0.0.1", PORT=port)
+        ended = run(sqlite_url, *arguments, REDIS_URL="redis://127.0.0.1:1", HOST="127.0.0.1", PORT=port)
     assert ended.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
 
 
-def test_workers_that_cannot_start_end_the_supervisor() -> None:
+def test_workers_that_cannot_start_end_the_supervisor(sqlite_url: str) -> None:
     """With their status, instead of trying for ever."""
     program = """
 import sys
@@ -176,6 +176,6 @@ from server.__main__ import main
 sys.executable = "/bin/false"
 sys.exit(main(["serve", "--workers", "2"]))
 """
-    ended = run("-c", program, REDIS_URL="redis://127.0.0.1:1")
+    ended = run(sqlite_url, "-c", program, REDIS_URL="redis://127.0.0.1:1")
     assert ended.returncode == 1
     assert "no worker could start" in ended.stderr + ended.stdout
