@@ -145,11 +145,13 @@ class Load:
             newcomer = self._client(next(self._newcomers), self.world.urls)
             began = time.monotonic()
             running = asyncio.create_task(newcomer.run())
-            with suppress(TimeoutError):
-                await until(lambda one=newcomer: one.state == "live", GIVE_UP_S)
-            slowest = max(slowest, time.monotonic() - began)
-            newcomer.stop()
-            await running
+            try:
+                with suppress(TimeoutError):
+                    await until(lambda one=newcomer: one.state == "live", GIVE_UP_S)
+                slowest = max(slowest, time.monotonic() - began)
+            finally:
+                newcomer.stop()
+                await running
         return slowest
 
     async def _make_people(self) -> None:
